@@ -1,0 +1,20 @@
+# The packages that each part needs. The libraries' lists are also written into podkitConfig.cmake: a static library
+# hands its private dependencies on to whoever links it.
+set(podkit_packages_conduit Threads absl fmt CURL OpenSSL)
+set(podkit_packages_store Threads absl fmt OpenSSL SQLite3 SQLiteCpp LibIcal)
+set(podkit_components_store conduit)  # Components that a component needs.
+
+set(podkit_packages ${podkit_packages_conduit} ${podkit_packages_store})
+if(PODKIT_BUILD_SERVERS)
+  list(APPEND podkit_packages spdlog CLI11 prometheus-cpp)
+  find_package(Boost 1.81 REQUIRED CONFIG)  # Boost::headers: Asio and Beast.
+endif()
+list(REMOVE_DUPLICATES podkit_packages)
+foreach(package IN LISTS podkit_packages)
+  find_package(${package} REQUIRED)
+endforeach()
+
+# RapidJSON brings no target of its own. Headers only, so it is never part of the export.
+find_package(RapidJSON REQUIRED CONFIG)
+add_library(podkit_rapidjson INTERFACE)
+target_include_directories(podkit_rapidjson SYSTEM INTERFACE "${RAPIDJSON_INCLUDE_DIRS}")
