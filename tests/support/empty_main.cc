@@ -1,0 +1,2 @@
+// The program around which a link test puts a whole library.
+int main() { return 0; }
