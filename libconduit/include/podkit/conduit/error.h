@@ -1,0 +1,149 @@
+// Named errors: what a command declares it may answer, rebuilt at the caller as the same C++ type;
+// and what a caller may conclude when a call fails.
+//
+//   struct NoSuchCheese {
+//     static constexpr std::string_view kClass = "NoSuchCheese";
+//     static constexpr absl::StatusCode kCode = absl::StatusCode::kNotFound;
+//     std::string name;
+//     static constexpr auto Fields() { return std::make_tuple(Required("name",
+//     &NoSuchCheese::name)); }
+//   };
+//
+//   return MakeError(NoSuchCheese{.name = "brie"}, "no cheese 'brie': ask for another");
+//   ...
+//   if (auto error = GetError<NoSuchCheese>(status)) Use(error->name);
+#pragma once
+
+#include <concepts>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "podkit/conduit/message.h"
+
+namespace podkit::conduit {
+
+template <typename E>
+concept NamedError = Message<E> && requires {
+  { E::kClass } -> std::convertible_to<std::string_view>;
+  { E::kCode } -> std::convertible_to<absl::StatusCode>;
+};
+
+// The errors that a command declares.
+template <NamedError... E>
+struct ErrorList {
+  static std::vector<std::string_view> Classes() { return {std::string_view(E::kClass)...}; }
+};
+
+namespace internal {
+absl::Status MakeError(absl::StatusCode code, std::string_view error_class, std::string fields,
+                       std::string_view details);
+std::optional<std::string> ErrorFields(const absl::Status& status, std::string_view error_class);
+}  // namespace internal
+
+// A status of code E::kCode that carries `error`. `details` names the object and what to do.
+template <NamedError E>
+absl::Status MakeError(const E& error, std::string_view details) {
+  return internal::MakeError(E::kCode, E::kClass, ToJson(error), details);
+}
+
+// The error of type E that `status` carries, if it does.
+template <NamedError E>
+std::optional<E> GetError(const absl::Status& status) {
+  auto fields = internal::ErrorFields(status, E::kClass);
+  if (!fields) return std::nullopt;
+  auto error = FromJson<E>(*std::move(fields));
+  if (!error.ok()) return std::nullopt;
+  return *std::move(error);
+}
+
+// The class of the named error that `status` carries; "" if it carries none.
+std::string ErrorClass(const absl::Status& status);
+
+// The fields of that error as a JSON object; "{}" if there are none.
+std::string ErrorFieldsJson(const absl::Status& status);
+
+// How a call ended, and so what its caller may do next.
+enum class Outcome {
+  kOk,
+  kDeclaredError,   // The responder refused with a named error: the call had no effect beyond what
+                    // that says.
+  kInternalError,   // The responder failed; the message carries the reference that its log has.
+  kNotExecuted,     // Nothing happened there: safe to repeat.
+  kUnknown,         // It may have been executed: repeat only what is idempotent.
+  kTimedOut,        // As kUnknown, and the deadline has passed.
+  kNotImplemented,  // The other pod does not know the command; details say since which version it
+                    // exists.
+};
+Outcome OutcomeOf(const absl::Status& status);
+std::string_view OutcomeName(Outcome outcome);
+
+// A transport's failure: `outcome` is kNotExecuted, kUnknown or kTimedOut.
+absl::Status TransportError(Outcome outcome, std::string_view details);
+
+// The conduit's own errors, declared for every command.
+
+// No command of that name is known here.
+struct UnknownAction {
+  static constexpr std::string_view kClass = "UnknownAction";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kUnimplemented;
+  std::string action;
+  std::string version;  // Of the pod that does not know it.
+  static constexpr auto Fields() {
+    return std::make_tuple(Optional("action", &UnknownAction::action),
+                           Optional("version", &UnknownAction::version));
+  }
+};
+
+// The request has no member "action", or it is not a string.
+struct MissingAction {
+  static constexpr std::string_view kClass = "MissingAction";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kInvalidArgument;
+  static constexpr auto Fields() { return std::make_tuple(); }
+};
+
+// The body is not a JSON object.
+struct BadJson {
+  static constexpr std::string_view kClass = "BadJson";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kInvalidArgument;
+  static constexpr auto Fields() { return std::make_tuple(); }
+};
+
+// The body is not declared as application/json.
+struct WrongMediaType {
+  static constexpr std::string_view kClass = "WrongMediaType";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kInvalidArgument;
+  static constexpr auto Fields() { return std::make_tuple(); }
+};
+
+// The body is larger than the receiver takes.
+struct BodyTooLarge {
+  static constexpr std::string_view kClass = "BodyTooLarge";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kResourceExhausted;
+  int64_t limit = 0;  // Bytes; 0 if not known.
+  static constexpr auto Fields() {
+    return std::make_tuple(Optional("limit", &BodyTooLarge::limit));
+  }
+};
+
+// The arguments do not fit the declaration of the command.
+struct InvalidArguments {
+  static constexpr std::string_view kClass = "InvalidArguments";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kInvalidArgument;
+  static constexpr auto Fields() { return std::make_tuple(); }
+};
+
+// The responder failed with something that the command does not declare. Its log has the cause
+// under `reference`.
+struct InternalError {
+  static constexpr std::string_view kClass = "InternalError";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kInternal;
+  std::string reference;
+  static constexpr auto Fields() {
+    return std::make_tuple(Optional("reference", &InternalError::reference));
+  }
+};
+
+}  // namespace podkit::conduit
