@@ -1,0 +1,268 @@
+// The named errors of the store. They come back from a home on another pod as they come back from a
+// local one.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "podkit/conduit/error.h"
+
+namespace podkit::store {
+
+using conduit::GetError;
+using conduit::MakeError;
+
+// The directory does not know the user.
+struct NoSuchUser {
+  static constexpr std::string_view kClass = "NoSuchUser";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kNotFound;
+  std::string uid;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("uid", &NoSuchUser::uid));
+  }
+};
+
+// The user has no home on this pod, and the directory names no other.
+struct NoSuchHome {
+  static constexpr std::string_view kClass = "NoSuchHome";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kNotFound;
+  std::string uid;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("uid", &NoSuchHome::uid));
+  }
+};
+
+// The home lives on another pod: ask that one.
+struct HomeElsewhere {
+  static constexpr std::string_view kClass = "HomeElsewhere";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kFailedPrecondition;
+  std::string uid;
+  std::string pod;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("uid", &HomeElsewhere::uid),
+                           conduit::Optional("pod", &HomeElsewhere::pod));
+  }
+};
+
+// The home has no such collection.
+struct NoSuchCollection {
+  static constexpr std::string_view kClass = "NoSuchCollection";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kNotFound;
+  std::string home;
+  std::string collection;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("home", &NoSuchCollection::home),
+                           conduit::Optional("collection", &NoSuchCollection::collection));
+  }
+};
+
+// The home has a collection of that name: choose another.
+struct CollectionExists {
+  static constexpr std::string_view kClass = "CollectionExists";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kAlreadyExists;
+  std::string home;
+  std::string collection;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("home", &CollectionExists::home),
+                           conduit::Optional("collection", &CollectionExists::collection));
+  }
+};
+
+// The collection has no such object.
+struct NoSuchObject {
+  static constexpr std::string_view kClass = "NoSuchObject";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kNotFound;
+  std::string collection;
+  std::string object;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("collection", &NoSuchObject::collection),
+                           conduit::Optional("object", &NoSuchObject::object));
+  }
+};
+
+// The collection has an object of that name.
+struct ObjectExists {
+  static constexpr std::string_view kClass = "ObjectExists";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kAlreadyExists;
+  std::string collection;
+  std::string object;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("collection", &ObjectExists::collection),
+                           conduit::Optional("object", &ObjectExists::object));
+  }
+};
+
+// The collection has the UID already, under the name `object`.
+struct UidConflict {
+  static constexpr std::string_view kClass = "UidConflict";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kAlreadyExists;
+  std::string uid;
+  std::string object;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("uid", &UidConflict::uid),
+                           conduit::Optional("object", &UidConflict::object));
+  }
+};
+
+// A new text must keep the UID of the object.
+struct UidChanged {
+  static constexpr std::string_view kClass = "UidChanged";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kInvalidArgument;
+  std::string object;
+  std::string uid;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("object", &UidChanged::object),
+                           conduit::Optional("uid", &UidChanged::uid));
+  }
+};
+
+// Not a name for a collection or an object: see IsValidName.
+struct InvalidName {
+  static constexpr std::string_view kClass = "InvalidName";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kInvalidArgument;
+  std::string name;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("name", &InvalidName::name));
+  }
+};
+
+// The text is not a calendar object; `line` counts from 1, 0 if no line is at fault.
+struct InvalidCalendarData {
+  static constexpr std::string_view kClass = "InvalidCalendarData";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kInvalidArgument;
+  int64_t line = 0;
+  std::string reason;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("line", &InvalidCalendarData::line),
+                           conduit::Optional("reason", &InvalidCalendarData::reason));
+  }
+};
+
+// The collection does not take components of this type.
+struct UnsupportedComponent {
+  static constexpr std::string_view kClass = "UnsupportedComponent";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kInvalidArgument;
+  std::string collection;
+  std::string component;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("collection", &UnsupportedComponent::collection),
+                           conduit::Optional("component", &UnsupportedComponent::component));
+  }
+};
+
+// The object is not what the caller expects; `etag` is the present one, empty if there is none.
+struct PreconditionFailed {
+  static constexpr std::string_view kClass = "PreconditionFailed";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kFailedPrecondition;
+  std::string object;
+  std::string etag;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("object", &PreconditionFailed::object),
+                           conduit::Optional("etag", &PreconditionFailed::etag));
+  }
+};
+
+// The token is unknown or too old: list everything and start from the new token.
+struct InvalidSyncToken {
+  static constexpr std::string_view kClass = "InvalidSyncToken";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kOutOfRange;
+  std::string token;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("token", &InvalidSyncToken::token));
+  }
+};
+
+// A parameter makes no sense; the details say which.
+struct InvalidRequest {
+  static constexpr std::string_view kClass = "InvalidRequest";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kInvalidArgument;
+  static constexpr auto Fields() { return std::make_tuple(); }
+};
+
+// The acting user may not do this.
+struct AccessDenied {
+  static constexpr std::string_view kClass = "AccessDenied";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kPermissionDenied;
+  std::string actor;
+  std::string collection;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("actor", &AccessDenied::actor),
+                           conduit::Optional("collection", &AccessDenied::collection));
+  }
+};
+
+// There is no such share, or it was taken back.
+struct NoSuchShare {
+  static constexpr std::string_view kClass = "NoSuchShare";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kNotFound;
+  std::string share_uid;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("share_uid", &NoSuchShare::share_uid));
+  }
+};
+
+// The home has no such notification.
+struct NoSuchNotification {
+  static constexpr std::string_view kClass = "NoSuchNotification";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kNotFound;
+  std::string id;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("id", &NoSuchNotification::id));
+  }
+};
+
+// The pod that has the data cannot be reached: nothing is lost, try again after the time given.
+struct PodUnavailable {
+  static constexpr std::string_view kClass = "PodUnavailable";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kUnavailable;
+  std::string pod;
+  absl::Duration retry_after;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("pod", &PodUnavailable::pod),
+                           conduit::Optional("retry_after", &PodUnavailable::retry_after));
+  }
+};
+
+// No space is left, or a limit is reached; nothing was written.
+struct StoreFull {
+  static constexpr std::string_view kClass = "StoreFull";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kResourceExhausted;
+  std::string object;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("object", &StoreFull::object));
+  }
+};
+
+// The user's file is not readable: restore it from a backup.
+struct StoreDamaged {
+  static constexpr std::string_view kClass = "StoreDamaged";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kDataLoss;
+  std::string uid;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("uid", &StoreDamaged::uid));
+  }
+};
+
+// The user's file is in use for longer than expected: try again.
+struct StoreBusy {
+  static constexpr std::string_view kClass = "StoreBusy";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kUnavailable;
+  std::string uid;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("uid", &StoreBusy::uid));
+  }
+};
+
+// Everything above: what each remote action of the store declares.
+using StoreErrors =
+    conduit::ErrorList<NoSuchUser, NoSuchHome, HomeElsewhere, NoSuchCollection, CollectionExists,
+                       NoSuchObject, ObjectExists, UidConflict, UidChanged, InvalidName,
+                       InvalidCalendarData, UnsupportedComponent, PreconditionFailed,
+                       InvalidSyncToken, InvalidRequest, AccessDenied, NoSuchShare,
+                       NoSuchNotification, PodUnavailable, StoreFull, StoreDamaged, StoreBusy>;
+
+}  // namespace podkit::store

@@ -1,0 +1,71 @@
+// A user's home: his own collections, and those that others share with him.
+//
+// The internal family answers from the user's file, the external family through the conduit; a
+// caller cannot tell. Owner-thread. Must not outlive the Store it comes from. Every write is
+// durable when it returns; what it means for other homes is delivered to them by messages, exactly
+// once, as soon as their pods can be reached. Errors: see errors.h; AccessDenied unless the acting
+// user is the home's or the operator; PodUnavailable when the home's pod is down.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "podkit/store/home_child.h"
+#include "podkit/store/types.h"
+
+namespace podkit::store {
+
+class Home {
+ public:
+  virtual ~Home() = default;
+
+  virtual const std::string& uid() const = 0;
+  virtual absl::StatusOr<HomeInfo> Info() = 0;
+
+  // Own collections and accepted shares.
+  virtual absl::StatusOr<std::vector<std::string>> ListChildren() = 0;
+  virtual absl::StatusOr<std::vector<CollectionInfo>> LoadChildren() = 0;
+  virtual absl::StatusOr<CollectionInfo> FindChild(const CollectionKey& key) = 0;
+  // A handle on the collection that FindChild finds.
+  virtual absl::StatusOr<std::unique_ptr<HomeChild>> ChildWith(const CollectionKey& key) = 0;
+
+  virtual absl::StatusOr<CollectionInfo> CreateChild(const std::string& name,
+                                                     const CollectionProperties& properties) = 0;
+  // Of a shared collection: the viewer's own name and colour for it.
+  virtual absl::StatusOr<CollectionInfo> SetProperties(const std::string& name,
+                                                       const CollectionProperties& properties) = 0;
+  virtual absl::StatusOr<CollectionInfo> RenameChild(const std::string& name,
+                                                     const std::string& new_name) = 0;
+  // An own collection is deleted and taken back from everybody it is shared with; a shared one is
+  // left, as by Decline.
+  virtual absl::Status RemoveChild(const std::string& name) = 0;
+
+  virtual absl::StatusOr<std::string> SyncToken() = 0;
+  // `depth_infinity`: see HomeChanges. An empty token gives everything.
+  virtual absl::StatusOr<HomeChanges> ChangesSince(const std::string& sync_token,
+                                                   bool depth_infinity) = 0;
+
+  // As owner. Invite also changes the access or the summary of a share, and invites again who
+  // declined.
+  virtual absl::StatusOr<ShareInfo> Invite(const std::string& name, const std::string& viewer_uid,
+                                           const Access& access, const std::string& summary) = 0;
+  virtual absl::Status Uninvite(const std::string& name, const std::string& viewer_uid) = 0;
+  // Everybody invited to own collection `name`, by viewer.
+  virtual absl::StatusOr<std::vector<ShareInfo>> ListShares(const std::string& name) = 0;
+
+  // As viewer. All shares that others offer, whatever their status.
+  virtual absl::StatusOr<std::vector<ShareInfo>> ListInvitations() = 0;
+  // Makes the collection show in this home as `name`; an empty one is chosen from the owner's name
+  // for it. Accepting again changes nothing.
+  virtual absl::StatusOr<CollectionInfo> Accept(const std::string& share_uid,
+                                                const std::string& name) = 0;
+  virtual absl::Status Decline(const std::string& share_uid) = 0;
+
+  virtual absl::StatusOr<std::vector<Notification>> Notifications() = 0;
+  virtual absl::Status RemoveNotification(const std::string& id) = 0;
+};
+
+}  // namespace podkit::store

@@ -1,0 +1,94 @@
+// What one pod keeps: a file for each user who lives there, and a small database of the homes
+// beside them.
+//
+// Thread-safe. Homes, children and objects that come from a Store must not outlive it.
+// Answers other pods: Open registers the remote actions on the conduit, which must not receive
+// requests before Open returns and must outlive the Store.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "podkit/conduit/conduit.h"
+#include "podkit/store/home.h"
+#include "podkit/store/user_directory.h"
+
+namespace podkit::store {
+
+struct StoreOptions {
+  std::string folder;           // Created if missing. One process at a time may have it open.
+  size_t max_open_files = 256;  // User stores kept open while idle.
+  int64_t max_object_bytes = int64_t{10} << 20;
+  absl::Duration call_timeout = absl::Seconds(10);  // Of a call to another pod.
+  // Deliver messages from a thread of the store. Without it the owner calls DeliverMessages.
+  bool deliver_in_background = true;
+  std::function<absl::Time()> now = [] { return absl::Now(); };
+  std::function<void(conduit::LogLevel, std::string_view)>
+      log;  // May be empty. Called from any thread.
+};
+
+// A message to another home that is not delivered yet.
+struct PendingMessage {
+  std::string id;
+  std::string from_uid;
+  std::string to_uid;
+  std::string kind;
+  int64_t attempts = 0;
+  absl::Time created;
+  absl::Time next_attempt;
+  std::string last_error;
+};
+
+struct StoreStats {
+  int64_t homes = 0;
+  int64_t open_files = 0;
+  int64_t reads = 0;   // Transactions since the start.
+  int64_t writes = 0;  // Committed write operations since the start.
+  int64_t commits =
+      0;  // Commits that carried them: writes wait for each other and commit together.
+  int64_t messages_delivered = 0;
+  int64_t messages_failed = 0;  // Attempts that will be repeated.
+};
+
+class Store {
+ public:
+  // `conduit` may be null: then every other pod is unavailable.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(StoreOptions options,
+                                                     std::shared_ptr<const UserDirectory> directory,
+                                                     conduit::Conduit* conduit, std::string pod_id);
+  ~Store();
+
+  const std::string& pod_id() const;
+  const UserDirectory& directory() const;
+
+  // The home of `uid`, wherever it lives, seen by `actor`: a user, or the operator if empty. The
+  // home of a user who lives here is made when it is first asked for. NoSuchUser if the directory
+  // does not know `uid`.
+  absl::StatusOr<std::unique_ptr<Home>> HomeFor(const std::string& uid, const std::string& actor);
+
+  // Homes that exist on this pod, by uid.
+  absl::StatusOr<std::vector<HomeInfo>> ListHomes();
+
+  // Tries once to deliver every message that is due, and returns when the next one will be;
+  // InfiniteFuture if none waits.
+  absl::Time DeliverMessages();
+  absl::StatusOr<std::vector<PendingMessage>> PendingMessages();
+
+  StoreStats Stats() const;
+
+ private:
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace podkit::store

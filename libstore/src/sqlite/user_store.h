@@ -1,0 +1,53 @@
+// Everything that one user owns: one SQLite file. See docs/store-schema.md.
+//
+// Thread-safe. Reads run beside each other and beside the writer, each on a snapshot. Writes queue
+// and commit together: one sync carries all that waited.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "sqlite/database.h"
+
+namespace podkit::store {
+
+class UserStore {
+ public:
+  // Opens or creates the file of `uid` and brings its schema up to date. StoreDamaged if it is not
+  // a user store or belongs to another user; kFailedPrecondition if a newer version of the software
+  // wrote it.
+  static absl::StatusOr<std::shared_ptr<UserStore>> Open(const std::string& path,
+                                                         const std::string& uid, absl::Time now);
+  ~UserStore();
+
+  const std::string& uid() const;
+
+  // Runs `body` on a snapshot. Its error is returned.
+  absl::Status Read(const std::function<absl::Status(Database&)>& body);
+
+  // Runs `body` in a transaction: committed and synced when OK is returned; without any effect
+  // otherwise. `body` may run on the thread of another writer, must not use this UserStore, and
+  // must not wait for anything.
+  absl::Status Write(const std::function<absl::Status(Database&)>& body);
+
+  struct Counters {
+    int64_t reads = 0;
+    int64_t writes = 0;
+    int64_t commits = 0;
+  };
+  Counters counters() const;
+
+ private:
+  struct State;
+  explicit UserStore(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// Takes the next revision of the home: every change of anything in it has one, and they only grow.
+// For use inside of Write.
+absl::StatusOr<int64_t> NextRevision(Database& database);
+
+}  // namespace podkit::store

@@ -1,0 +1,58 @@
+// The files of all users of a pod: opened when asked for, closed when idle and too many. And the
+// pod's own small database beside them.
+//
+// Folder: <folder>/pod.sqlite, <folder>/users/<first two hex digits of SHA-256 of the
+// uid>/<uid>.sqlite. Thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "podkit/store/types.h"
+#include "sqlite/user_store.h"
+
+namespace podkit::store {
+
+struct UserStoresOptions {
+  std::string folder;
+  std::string pod_id;  // Kept in pod.sqlite at the first start; another pod's folder is refused.
+  size_t max_open_files = 256;
+  std::function<absl::Time()> now;
+};
+
+class UserStores {
+ public:
+  // Takes a lock on the folder; kFailedPrecondition if another process has it.
+  static absl::StatusOr<std::unique_ptr<UserStores>> Open(UserStoresOptions options);
+  ~UserStores();
+
+  // The file of `uid`; created with its home if missing. The file stays open at least as long as
+  // the pointer is held.
+  absl::StatusOr<std::shared_ptr<UserStore>> Get(const std::string& uid);
+  // The same, but never creates: NoSuchHome.
+  absl::StatusOr<std::shared_ptr<UserStore>> GetExisting(const std::string& uid);
+
+  absl::StatusOr<std::vector<HomeInfo>> ListHomes();
+
+  // Which users' outboxes may hold messages. Marked durably before the message is committed,
+  // cleared after the last is gone; so a restart finds all.
+  absl::Status MarkPending(const std::string& uid);
+  absl::Status ClearPending(const std::string& uid);
+  absl::StatusOr<std::vector<std::string>> ListPending();
+
+  size_t open_files() const;
+  UserStore::Counters counters() const;  // Over all files since the start.
+
+ private:
+  struct State;
+  explicit UserStores(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace podkit::store
