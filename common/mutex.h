@@ -1,7 +1,7 @@
 // std::mutex with the annotations that clang's thread-safety analysis reads.
 //
-// Not absl::Mutex: the packaged Abseil is not built for ThreadSanitizer, which then reports a race on
-// every guarded member.
+// Not absl::Mutex: the packaged Abseil is not built for ThreadSanitizer, which then reports a race
+// on every guarded member.
 #pragma once
 
 #include <condition_variable>
