@@ -1,8 +1,8 @@
 // The declaration of a command: one type that caller and responder share.
 //
 //   struct EatCheez {
-//     static constexpr CommandInfo kInfo = {.name = "eat-cheez", .since = 1, .effect =
-//     Effect::kRead}; struct Arguments { std::string name; std::string origin; ... Fields() ... };
+//     static constexpr CommandInfo kInfo = {.name = "eat-cheez", .effect = Effect::kRead};
+//     struct Arguments { std::string name; std::string origin; ... Fields() ... };
 //     struct Response { int64_t rating = 0; ... Fields() ... };
 //     using Errors = ErrorList<NoSuchCheese>;
 //   };
@@ -13,11 +13,12 @@
 // to say. Names and types are checked when the program is compiled.
 #pragma once
 
+#include <array>
+#include <concepts>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
 
-#include "absl/time/time.h"
 #include "podkit/conduit/error.h"
 #include "podkit/conduit/message.h"
 

@@ -7,8 +7,9 @@
 //
 // Thread-safe once all responders are registered: Handle comes before the first Receive.
 // Ownership: shares `pods`; the transport must outlive the conduit. Opens no socket: mount Receive
-// at kConduitPath of any HTTP server (POST), and pass the header "Authorization" on. Errors: every
-// call ends once; OutcomeOf(status) says how. See error.h and docs/conduit-protocol.md.
+// at kConduitPath of any HTTP server (POST), and pass the headers of WireRequest and WireReply on.
+// Errors: every call ends once; OutcomeOf(status) says how. See error.h and
+// docs/conduit-protocol.md.
 #pragma once
 
 #include <cstdint>
@@ -35,17 +36,19 @@ enum class LogLevel { kInfo, kWarning, kError };
 struct ConduitOptions {
   std::string version = "0.1";  // Of this pod's software; told to callers of unknown commands.
   size_t max_body_bytes = size_t{32} << 20;  // Of a request and of a reply.
-  int max_json_depth = 64;
-  absl::Duration max_clock_skew =
-      absl::Seconds(60);  // Between two pods; a request older than that is refused.
+  int max_json_depth = 64;                   // At most 512.
+  // Between two pods; a request older than that is refused.
+  absl::Duration max_clock_skew = absl::Seconds(60);
+  // The transport must go by the same clock.
   std::function<absl::Time()> now = [] { return absl::Now(); };
-  std::function<void(LogLevel, std::string_view)>
-      log;  // May be empty. Called from any thread, without locks held.
+  // May be empty. Called from any thread, without locks held.
+  std::function<void(LogLevel, std::string_view)> log = {};
 };
 
 struct CallOptions {
   absl::Duration timeout = absl::Seconds(10);
-  std::string actor;  // The user in whose name the call is made; empty for the pod itself.
+  std::string actor = {};  // The user in whose name the call is made; empty for the pod itself.
+                           // UTF-8, at most 256 bytes.
 };
 
 // Who calls, as authenticated. Valid during the call.
@@ -174,7 +177,7 @@ void Conduit::Handle(R responder) {
         Arguments arguments{};
         absl::Status status = DecodeFields(request, &target);
         if (status.ok()) status = internal::DecodeArguments(request, &arguments);
-        if (!status.ok()) return MakeError(InvalidArguments{}, status.ToString());
+        if (!status.ok()) return MakeError(InvalidArguments{}, std::string(status.message()));
         auto answer = [&] {
           if constexpr (kTargeted) {
             return responder(context, target, arguments);

@@ -5,8 +5,9 @@
 //     static constexpr std::string_view kClass = "NoSuchCheese";
 //     static constexpr absl::StatusCode kCode = absl::StatusCode::kNotFound;
 //     std::string name;
-//     static constexpr auto Fields() { return std::make_tuple(Required("name",
-//     &NoSuchCheese::name)); }
+//     static constexpr auto Fields() {
+//       return std::make_tuple(Required("name", &NoSuchCheese::name));
+//     }
 //   };
 //
 //   return MakeError(NoSuchCheese{.name = "brie"}, "no cheese 'brie': ask for another");
@@ -46,6 +47,7 @@ std::optional<std::string> ErrorFields(const absl::Status& status, std::string_v
 // A status of code E::kCode that carries `error`. `details` names the object and what to do.
 template <NamedError E>
 absl::Status MakeError(const E& error, std::string_view details) {
+  static_assert(E::kCode != absl::StatusCode::kOk, "an error has a code");
   return internal::MakeError(E::kCode, E::kClass, ToJson(error), details);
 }
 
@@ -68,15 +70,16 @@ std::string ErrorFieldsJson(const absl::Status& status);
 // How a call ended, and so what its caller may do next.
 enum class Outcome {
   kOk,
-  kDeclaredError,   // The responder refused with a named error: the call had no effect beyond what
-                    // that says.
+  kDeclaredError,   // A named error: the call had no effect beyond what that says.
   kInternalError,   // The responder failed; the message carries the reference that its log has.
   kNotExecuted,     // Nothing happened there: safe to repeat.
   kUnknown,         // It may have been executed: repeat only what is idempotent.
   kTimedOut,        // As kUnknown, and the deadline has passed.
-  kNotImplemented,  // The other pod does not know the command; details say since which version it
-                    // exists.
+  kNotImplemented,  // The other pod does not know the command; the message says since which
+                    // version it exists.
 };
+
+// kUnknown for a status that no call returned.
 Outcome OutcomeOf(const absl::Status& status);
 std::string_view OutcomeName(Outcome outcome);
 
@@ -118,7 +121,8 @@ struct WrongMediaType {
   static constexpr auto Fields() { return std::make_tuple(); }
 };
 
-// The body is larger than the receiver takes.
+// A body is larger than one side takes. OutcomeOf tells a request that was not sent (kNotExecuted)
+// from an answer that cannot be had (kUnknown: the command was executed).
 struct BodyTooLarge {
   static constexpr std::string_view kClass = "BodyTooLarge";
   static constexpr absl::StatusCode kCode = absl::StatusCode::kResourceExhausted;

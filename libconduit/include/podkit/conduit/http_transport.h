@@ -6,10 +6,12 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "podkit/conduit/transport.h"
 
@@ -18,10 +20,13 @@ namespace podkit::conduit {
 struct HttpTransportOptions {
   size_t max_connections = 64;  // Per host.
   absl::Duration connect_timeout = absl::Seconds(3);
-  absl::Duration max_idle =
-      absl::Seconds(30);  // Keep below the idle time-out of the servers called.
+  // Of a kept connection. Keep it below the idle time-out of the servers called.
+  absl::Duration max_idle = absl::Seconds(30);
   size_t max_reply_bytes = size_t{64} << 20;
   std::string user_agent = "podkit";
+  std::function<absl::Time()> now = [] {
+    return absl::Now();
+  };  // What deadlines are compared with.
 };
 
 class HttpTransport final : public Transport {

@@ -30,13 +30,14 @@ class InProcessNetwork final : public Transport {
   ~InProcessNetwork() override;
 
   // Makes `receiver` answer for the pod; an empty one takes it away. Waits for requests in progress
-  // to end.
+  // to end, so a receiver must not call it.
   void Connect(std::string_view pod, Receiver receiver);
 
   // From now on requests to the pod meet `fault`.
   void SetFault(std::string_view pod, Fault fault);
 
-  // Sees every request on its way; for tests that count, record or replay. May be empty.
+  // Sees every request that a pod answered, also where the reply is lost then; for tests that
+  // count, record or replay. May be empty.
   void SetTap(std::function<void(std::string_view pod, const WireRequest&, const WireReply&)> tap);
 
   absl::StatusOr<WireReply> Send(const Pod& pod, const WireRequest& request,

@@ -12,7 +12,7 @@
 //
 // Decoding ignores members that no field names, keeps the default of an optional field that is
 // absent (or null), and refuses an absent required field. So fields can be added without breaking
-// older peers.
+// older peers. An error names the place as JSONPath: "$.list[3].name: expected string, got null".
 #pragma once
 
 #include <array>
@@ -94,7 +94,7 @@ absl::Status MissingField(std::string_view name);
 absl::Status MissingElement(size_t index);
 absl::Status UnknownEnumName(std::string_view name);
 absl::Status NumberOutOfRange(int64_t value);
-// Puts the name of the enclosing field or element in front of the message.
+// Puts the name of the enclosing field or element into the path that the message starts with.
 absl::Status InField(std::string_view name, const absl::Status& status);
 absl::Status InElement(size_t index, const absl::Status& status);
 void EncodeBytes(JsonWriter& writer, const Bytes& bytes);
@@ -124,9 +124,10 @@ struct Codec<bool> {
   }
 };
 
-// Integers up to int64_t; a value that does not fit the type is refused, never cut.
+// Integers that fit int64_t; a value that does not fit the type is refused, never cut.
 template <typename T>
-  requires std::integral<T> && (!std::same_as<T, bool>) && (!std::same_as<T, uint64_t>)
+  requires std::integral<T> && (!std::same_as<T, bool>) &&
+           (std::signed_integral<T> || sizeof(T) < sizeof(int64_t))
 struct Codec<T> {
   static void Encode(JsonWriter& writer, T value) { writer.Integer(value); }
   static absl::Status Decode(const JsonValue& value, T* out) {

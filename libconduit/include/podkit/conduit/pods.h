@@ -3,13 +3,15 @@
 //
 //   {"pods": [
 //     {"id": "A", "hosts": ["https://a1.example:8443", "https://a2.example:8443"]},
-//     {"id": "B", "hosts": ["http://127.0.0.1:8202"], "key_files": ["keys/ab-new.key",
-//     "keys/ab-old.key"]}
+//     {"id": "B", "hosts": ["http://127.0.0.1:8202"],
+//      "key_files": ["keys/ab-new.key", "keys/ab-old.key"]}
 //   ]}
 //
-// `key_files` are relative to the file, one key of at least 32 bytes each, readable by nobody but
-// the owner. The first one signs what this pod sends; all of them verify what it receives, so that
-// a key can be rotated.
+// `key_files` hold the keys that the own pod shares with that pod and with no other one: one key of
+// at least 32 bytes each, readable by nobody but the owner; a line feed at the end does not count.
+// The first one signs what this pod sends; all of them verify what it receives, so that a key can
+// be rotated. Those of the own pod are not read. `ca_file` and `acts_for_any_user` (see Pod) are
+// optional; names of files are relative to the pods file. A member of any other name is refused.
 #pragma once
 
 #include <memory>
@@ -23,10 +25,10 @@
 namespace podkit::conduit {
 
 struct Pod {
-  std::string id;                  // 1 to 64 letters, digits, '-', '_' and '.'.
-  std::vector<std::string> hosts;  // scheme://host:port, http or https.
-  std::vector<std::string> keys;   // The bytes; empty for the own pod.
-  std::string ca_file;  // For https: PEM file to trust instead of the system's; may be empty.
+  std::string id;                       // 1 to 64 letters, digits, '-', '_' and '.'.
+  std::vector<std::string> hosts = {};  // scheme://host:port, http or https.
+  std::vector<std::string> keys = {};   // The bytes; empty for the own pod.
+  std::string ca_file = {};  // For https: PEM file to trust instead of the system's; may be empty.
   bool acts_for_any_user =
       false;  // May call in the name of users who do not live there: operators only.
 };
@@ -39,7 +41,8 @@ class Pods {
   // pod and the member at fault.
   static absl::StatusOr<std::shared_ptr<Pods>> Load(std::string path, std::string own_id);
 
-  // The same without a file: Reload then changes nothing. For tests and embedders.
+  // The same without a file: Reload then changes nothing. For tests and embedders. A pod that is
+  // only called in process needs no hosts.
   static absl::StatusOr<std::shared_ptr<Pods>> Create(std::vector<Pod> pods, std::string own_id);
 
   ~Pods();

@@ -4,7 +4,6 @@
 // same way for every transport.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <string_view>
 
@@ -18,16 +17,16 @@ namespace podkit::conduit {
 inline constexpr std::string_view kConduitPath = "/conduit";
 
 struct WireRequest {
-  std::string content_type;
-  std::string authorization;  // The HTTP header "Authorization".
-  std::string body;
+  std::string content_type = {};
+  std::string authorization = {};  // The HTTP header "Authorization".
+  std::string body = {};
 };
 
 struct WireReply {
   int status = 200;  // As in HTTP.
-  std::string content_type;
-  std::string authorization;  // The HTTP header "X-Podkit-Authorization".
-  std::string body;
+  std::string content_type = {};
+  std::string authorization = {};  // The HTTP header "X-Podkit-Authorization".
+  std::string body = {};
 };
 
 // Thread-safe: any number of threads may send at the same time.

@@ -1,0 +1,36 @@
+// HMAC-SHA256 with one key, and random bytes, from OpenSSL.
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace podkit::conduit::internal {
+
+// Immutable and thread-safe. The algorithm is fetched and the key expanded once, not per message.
+class HmacKey {
+ public:
+  // kInternal: OpenSSL has no HMAC-SHA256.
+  static absl::StatusOr<HmacKey> Create(std::string_view key);
+
+  // The signature of the parts, as if they were one text, in 64 lower-case hexadecimal digits.
+  absl::StatusOr<std::string> Sign(std::initializer_list<std::string_view> parts) const;
+
+ private:
+  struct Context;
+  explicit HmacKey(std::shared_ptr<const Context> context) : context_(std::move(context)) {}
+  std::shared_ptr<const Context> context_;
+};
+
+// True if both are the same; the time that it takes depends on their sizes only.
+bool EqualInConstantTime(std::string_view a, std::string_view b);
+
+// `bytes` unpredictable bytes as hexadecimal digits. Never fails: a machine without randomness
+// cannot run a pod, and the program ends.
+std::string RandomHex(size_t bytes);
+
+}  // namespace podkit::conduit::internal

@@ -1,0 +1,22 @@
+// What a status carries besides its code and message: a named error, and how a call ended.
+#pragma once
+
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "podkit/conduit/error.h"
+
+namespace podkit::conduit::internal {
+
+// `status` with an outcome that OutcomeOf reports before it looks at anything else.
+absl::Status WithOutcome(absl::Status status, Outcome outcome);
+
+// The name of a code on the wire, "not_found", and back; kUnknown for a name that is not known.
+// Never kOk.
+std::string CodeName(absl::StatusCode code);
+absl::StatusCode CodeFromName(std::string_view name);
+
+// True for the classes that every command may answer without declaring them.
+bool IsConduitError(std::string_view error_class);
+
+}  // namespace podkit::conduit::internal

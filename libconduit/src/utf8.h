@@ -1,0 +1,20 @@
+// UTF-8 in texts that we did not write: checked before they go on the wire, cleaned for messages
+// and logs.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace podkit::conduit::internal {
+
+// The length of the longest well-formed prefix of `text`.
+size_t Utf8PrefixLength(std::string_view text);
+
+// `text` with U+FFFD in place of what is not UTF-8.
+std::string RepairUtf8(std::string_view text);
+
+// `text` fit for one line of a log: at most `max_bytes`, UTF-8, without control characters.
+std::string ForLog(std::string_view text, size_t max_bytes = 512);
+
+}  // namespace podkit::conduit::internal
