@@ -2,7 +2,8 @@
 //
 // Owner-thread: one thread at a time. Statements are prepared once and kept.
 // Errors: one translator for all of SQLite: StoreFull, StoreBusy, StoreDamaged (see errors.h);
-// constraint violations are kAlreadyExists; the rest is kInternal. Messages name the file.
+// constraint violations are kAlreadyExists; what the process may not read or write is
+// kPermissionDenied; the rest is kInternal. Messages name the file.
 #pragma once
 
 #include <cstdint>
@@ -41,13 +42,14 @@ class Database {
  public:
   enum class Mode { kReadWrite, kReadOnly };
 
-  // Opens the file (creates it in kReadWrite) in WAL mode with FULL synchronisation and foreign
-  // keys.
-  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path, Mode mode);
+  // Opens the file (kReadWrite creates it, readable by its owner only) in WAL mode with FULL
+  // synchronisation and foreign keys. Errors name `uid` as the user whose file it is.
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path, Mode mode,
+                                                        const std::string& uid = "");
 
   ~Database();
 
-  // Runs one statement.
+  // Runs one statement. Its text is kept with it: values go into `values`.
   absl::Status Execute(std::string_view sql, std::initializer_list<SqlValue> values = {});
   // Runs statements separated by semicolons: schemas.
   absl::Status ExecuteScript(const std::string& sql);
@@ -61,6 +63,11 @@ class Database {
                                                        std::initializer_list<SqlValue> values = {});
   // Rows that the last Execute changed.
   int64_t changes() const;
+  // False after COMMIT and ROLLBACK, and after an error for which SQLite rolled everything back.
+  bool in_transaction() const;
+
+  const std::string& path() const;
+  const std::string& uid() const;  // As given to Open.
 
  private:
   struct State;

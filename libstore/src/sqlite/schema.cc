@@ -8,6 +8,7 @@
 #include <string>
 
 #include "common/status_macros.h"
+#include "podkit/store/errors.h"
 
 namespace podkit::store {
 namespace {
@@ -23,6 +24,9 @@ CREATE TABLE home (
 
 CREATE TABLE collection (
   id TEXT NOT NULL PRIMARY KEY,
+  display_name TEXT NOT NULL,
+  color TEXT NOT NULL,
+  description TEXT NOT NULL,
   components TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   modified_at INTEGER NOT NULL,
@@ -43,7 +47,6 @@ CREATE TABLE bind (
   color TEXT NOT NULL,
   description TEXT NOT NULL,
   components TEXT NOT NULL,
-  transparent INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   modified_at INTEGER NOT NULL,
   revision INTEGER NOT NULL
@@ -136,35 +139,63 @@ CREATE TABLE pending (
 ) WITHOUT ROWID;
 )sql"};
 
-absl::Status ApplySteps(Database& database, int64_t version, std::span<const char* const> steps) {
-  for (size_t step = static_cast<size_t>(version); step < steps.size(); ++step) {
-    PODKIT_RETURN_IF_ERROR(database.ExecuteScript(steps[step]));
+// "podU" and "podP".
+constexpr int64_t kUserStoreId = 0x706f6455;
+constexpr int64_t kPodDatabaseId = 0x706f6450;
+
+absl::Status ApplySteps(Database& database, int64_t version, const Schema& schema) {
+  for (const char* const step : schema.steps.subspan(static_cast<size_t>(version))) {
+    PODKIT_RETURN_IF_ERROR(database.ExecuteScript(step));
   }
-  return database.ExecuteScript(fmt::format("PRAGMA user_version = {}", steps.size()));
+  return database.ExecuteScript(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
+                                            schema.application_id, schema.steps.size()));
 }
 
-absl::Status Migrate(Database& database, std::span<const char* const> steps) {
-  PODKIT_ASSIGN_OR_RETURN(const auto found, database.QueryInteger("PRAGMA user_version"));
-  const int64_t version = found.value_or(0);
-  const auto newest = static_cast<int64_t>(steps.size());
-  if (version == newest) return absl::OkStatus();
-  if (version < 0 || version > newest) {
-    return absl::FailedPreconditionError(fmt::format(
-        "the file has schema version {}, this software knows versions up to {}: use the "
-        "software that wrote it, or a newer one",
-        version, newest));
-  }
-  PODKIT_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));
-  absl::Status status = ApplySteps(database, version, steps);
-  if (status.ok()) status = database.Execute("COMMIT");
-  if (!status.ok()) database.Execute("ROLLBACK").IgnoreError();
-  return status;
+absl::Status NotOurs(const Database& database) {
+  return MakeError(StoreDamaged{.uid = database.uid()},
+                   fmt::format("{}: a database of something else: move it away, or restore ours "
+                               "from a backup",
+                               database.path()));
+}
+
+// The version of a file of this kind; 0 if it is empty.
+absl::StatusOr<int64_t> VersionOf(Database& database, const Schema& schema) {
+  PODKIT_ASSIGN_OR_RETURN(const auto id, database.QueryInteger("PRAGMA application_id"));
+  PODKIT_ASSIGN_OR_RETURN(const auto version, database.QueryInteger("PRAGMA user_version"));
+  if (id == schema.application_id && version.value_or(0) > 0) return *version;
+  PODKIT_ASSIGN_OR_RETURN(const auto tables,
+                          database.QueryInteger("SELECT count(*) FROM sqlite_schema"));
+  if (id != 0 || version != 0 || tables != 0) return NotOurs(database);
+  return 0;
 }
 
 }  // namespace
 
-absl::Status MigrateUserStore(Database& database) { return Migrate(database, kUserStoreSteps); }
+const Schema& UserStoreSchema() {
+  static constexpr Schema kSchema = {kUserStoreId, kUserStoreSteps};
+  return kSchema;
+}
 
-absl::Status MigratePodDatabase(Database& database) { return Migrate(database, kPodDatabaseSteps); }
+const Schema& PodDatabaseSchema() {
+  static constexpr Schema kSchema = {kPodDatabaseId, kPodDatabaseSteps};
+  return kSchema;
+}
+
+absl::Status Migrate(Database& database, const Schema& schema) {
+  PODKIT_ASSIGN_OR_RETURN(const int64_t version, VersionOf(database, schema));
+  const auto newest = static_cast<int64_t>(schema.steps.size());
+  if (version == newest) return absl::OkStatus();
+  if (version > newest) {
+    return absl::FailedPreconditionError(
+        fmt::format("{}: the file has schema version {}, this software knows versions up to {}: "
+                    "use the software that wrote it, or a newer one",
+                    database.path(), version, newest));
+  }
+  PODKIT_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));
+  absl::Status status = ApplySteps(database, version, schema);
+  if (status.ok()) status = database.Execute("COMMIT");
+  if (database.in_transaction()) database.Execute("ROLLBACK").IgnoreError();
+  return status;
+}
 
 }  // namespace podkit::store

@@ -4,13 +4,15 @@
 // and commit together: one sync carries all that waited.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "sqlite/database.h"
+#include "sqlite/store_file.h"
+#include "sqlite/transaction_body.h"
 
 namespace podkit::store {
 
@@ -26,24 +28,21 @@ class UserStore {
   const std::string& uid() const;
 
   // Runs `body` on a snapshot. Its error is returned.
-  absl::Status Read(const std::function<absl::Status(Database&)>& body);
+  absl::Status Read(const TransactionBody& body);
 
   // Runs `body` in a transaction: committed and synced when OK is returned; without any effect
   // otherwise. `body` may run on the thread of another writer, must not use this UserStore, and
   // must not wait for anything.
-  absl::Status Write(const std::function<absl::Status(Database&)>& body);
+  absl::Status Write(const TransactionBody& body);
 
-  struct Counters {
-    int64_t reads = 0;
-    int64_t writes = 0;
-    int64_t commits = 0;
-  };
+  using Counters = StoreFile::Counters;
   Counters counters() const;
 
  private:
-  struct State;
-  explicit UserStore(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  UserStore(std::string uid, std::unique_ptr<StoreFile> file);
+
+  const std::string uid_;
+  const std::unique_ptr<StoreFile> file_;
 };
 
 // Takes the next revision of the home: every change of anything in it has one, and they only grow.

@@ -1,8 +1,9 @@
 // The files of all users of a pod: opened when asked for, closed when idle and too many. And the
 // pod's own small database beside them.
 //
-// Folder: <folder>/pod.sqlite, <folder>/users/<first two hex digits of SHA-256 of the
-// uid>/<uid>.sqlite. Thread-safe.
+// Folder: <folder>/pod.sqlite, <folder>/lock, <folder>/users/<first two hex digits of SHA-256 of
+// the uid>/<uid>.sqlite. An open file takes about five descriptors. Thread-safe. Opening a file
+// holds up those who ask for the same one, nobody else.
 #pragma once
 
 #include <cstddef>
@@ -32,8 +33,9 @@ class UserStores {
   static absl::StatusOr<std::unique_ptr<UserStores>> Open(UserStoresOptions options);
   ~UserStores();
 
-  // The file of `uid`; created with its home if missing. The file stays open at least as long as
-  // the pointer is held.
+  // The file of `uid`; created with its home if there is none yet. The file stays open at least as
+  // long as the pointer is held. StoreDamaged if the file of a known home is gone; InvalidRequest
+  // if `uid` is none.
   absl::StatusOr<std::shared_ptr<UserStore>> Get(const std::string& uid);
   // The same, but never creates: NoSuchHome.
   absl::StatusOr<std::shared_ptr<UserStore>> GetExisting(const std::string& uid);
@@ -41,7 +43,8 @@ class UserStores {
   absl::StatusOr<std::vector<HomeInfo>> ListHomes();
 
   // Which users' outboxes may hold messages. Marked durably before the message is committed,
-  // cleared after the last is gone; so a restart finds all.
+  // cleared after the last is gone; so a restart finds all. Marking again is free. The caller sees
+  // to it that nobody clears between another's mark and commit.
   absl::Status MarkPending(const std::string& uid);
   absl::Status ClearPending(const std::string& uid);
   absl::StatusOr<std::vector<std::string>> ListPending();

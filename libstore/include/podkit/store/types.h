@@ -31,15 +31,13 @@ struct CollectionProperties {
   std::optional<std::string> color;  // As the client wrote it, e.g. "#FF2968FF".
   std::optional<std::string> description;
   std::optional<std::vector<std::string>>
-      components;                   // Supported; only when created. Default: all.
-  std::optional<bool> transparent;  // Does not make its viewer busy.
+      components;  // Supported; only when created. Default: all.
 
   static constexpr auto Fields() {
     return std::make_tuple(Optional("display_name", &CollectionProperties::display_name),
                            Optional("color", &CollectionProperties::color),
                            Optional("description", &CollectionProperties::description),
-                           Optional("components", &CollectionProperties::components),
-                           Optional("transparent", &CollectionProperties::transparent));
+                           Optional("components", &CollectionProperties::components));
   }
 };
 
@@ -56,7 +54,6 @@ struct CollectionInfo {
   std::string description;
   std::vector<std::string> components;  // Upper case; empty: all.
   bool shared_by_owner = false;         // Somebody else is invited; known in the owner's view only.
-  bool transparent = false;             // Does not make its viewer busy. A share begins so.
   absl::Time created;
   absl::Time modified;
 
@@ -71,7 +68,6 @@ struct CollectionInfo {
         Optional("description", &CollectionInfo::description),
         Optional("components", &CollectionInfo::components),
         Optional("shared_by_owner", &CollectionInfo::shared_by_owner),
-        Optional("transparent", &CollectionInfo::transparent),
         Optional("created", &CollectionInfo::created),
         Optional("modified", &CollectionInfo::modified));
   }

@@ -1,0 +1,133 @@
+#include "files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "podkit/store/errors.h"
+
+namespace podkit::store {
+namespace {
+
+// A descriptor that is closed at the end of its scope; -1 is none.
+struct Descriptor {
+  explicit Descriptor(int number) : fd(number) {}
+  ~Descriptor() {
+    if (fd >= 0) close(fd);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  const int fd;
+};
+
+// Makes the entries of the folder durable.
+absl::Status SyncFolder(const std::string& path) {
+  const Descriptor folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.fd < 0) return FromErrno(errno, "open the folder", path);
+  if (fsync(folder.fd) != 0) return FromErrno(errno, "sync the folder", path);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status FromErrno(int error, std::string_view action, std::string_view path) {
+  const std::string text =
+      fmt::format("{}: cannot {}: {}", path, action, std::generic_category().message(error));
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+      return MakeError(StoreFull{}, text);
+    case EMFILE:
+    case ENFILE:
+      return MakeError(StoreBusy{}, text);
+    case ENOENT:
+    case ENOTDIR:
+      return absl::NotFoundError(text);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(text);
+    default:
+      return absl::InternalError(text);
+  }
+}
+
+absl::Status MakeFolder(const std::string& path) {
+  struct stat found {};
+  if (stat(path.c_str(), &found) == 0) {
+    if (S_ISDIR(found.st_mode)) return absl::OkStatus();
+    return FromErrno(ENOTDIR, "use it as a folder", path);
+  }
+  if (errno != ENOENT) return FromErrno(errno, "open the folder", path);
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const std::string above = parent.empty() ? "." : parent.string();
+  if (above != path) PODKIT_RETURN_IF_ERROR(MakeFolder(above));
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return FromErrno(errno, "make the folder", path);
+  }
+  return SyncFolder(above);
+}
+
+absl::Status MakePrivateFile(const std::string& path) {
+  // An existing file is not even opened: closing it would drop the locks that SQLite has on it.
+  const Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (file.fd < 0 && errno != EEXIST) return FromErrno(errno, "make the file", path);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> FileExists(const std::string& path) {
+  struct stat found {};
+  if (stat(path.c_str(), &found) == 0) return true;
+  if (errno == ENOENT) return false;
+  return FromErrno(errno, "look at the file", path);
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.fd < 0) return FromErrno(errno, "open the file", path);
+  std::string text;
+  std::array<char, 16384> part;
+  for (;;) {
+    const ssize_t got = read(file.fd, part.data(), part.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FromErrno(errno, "read the file", path);
+    if (got == 0) return text;
+    text.append(part.data(), static_cast<size_t>(got));
+    if (text.size() > max_bytes) {
+      return absl::ResourceExhaustedError(
+          fmt::format("{}: the file is larger than {} bytes", path, max_bytes));
+    }
+  }
+}
+
+absl::StatusOr<FileLock> FileLock::Take(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return FromErrno(errno, "open the lock file", path);
+  FileLock lock(fd);
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno != EWOULDBLOCK) return FromErrno(errno, "lock the file", path);
+  return absl::FailedPreconditionError(
+      fmt::format("{}: another process holds the lock: stop it first", path));
+}
+
+FileLock::FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+FileLock& FileLock::operator=(FileLock&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+FileLock::~FileLock() {
+  if (fd_ >= 0) close(fd_);
+}
+
+}  // namespace podkit::store

@@ -1,0 +1,42 @@
+// The few things that the store does with folders and files itself.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace podkit::store {
+
+// What `error` (an errno) means for `path`: StoreFull, StoreBusy (no descriptor is left),
+// kNotFound, kPermissionDenied or kInternal. `action` completes "cannot".
+absl::Status FromErrno(int error, std::string_view action, std::string_view path);
+
+// Makes the folder and what is missing above it, for the owner only; durable.
+absl::Status MakeFolder(const std::string& path);
+
+// Makes an empty file that only the owner may use; an existing one is left as it is.
+absl::Status MakePrivateFile(const std::string& path);
+
+absl::StatusOr<bool> FileExists(const std::string& path);
+
+// kResourceExhausted if the file is larger than `max_bytes`.
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
+
+// Holds a lock on a file for as long as it lives; no other process can take it meanwhile.
+class FileLock {
+ public:
+  // kFailedPrecondition if another process (or another FileLock) holds it.
+  static absl::StatusOr<FileLock> Take(const std::string& path);
+  FileLock(FileLock&& other) noexcept;
+  FileLock& operator=(FileLock&& other) noexcept;
+  ~FileLock();
+
+ private:
+  explicit FileLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+}  // namespace podkit::store

@@ -1,0 +1,108 @@
+#include "sqlite/pod_database.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "sqlite/schema.h"
+
+namespace podkit::store {
+namespace {
+
+absl::Status KeepPodId(Database& database, const std::string& pod_id) {
+  PODKIT_ASSIGN_OR_RETURN(const auto found, database.QueryText("SELECT id FROM pod"));
+  if (!found) return database.Execute("INSERT INTO pod (id) VALUES (?)", {pod_id});
+  if (found == pod_id) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      fmt::format("{}: the folder belongs to pod '{}', not to '{}': use another folder",
+                  database.path(), *found, pod_id));
+}
+
+absl::StatusOr<std::set<std::string>> QueryTexts(Database& database, std::string_view sql) {
+  std::set<std::string> texts;
+  PODKIT_RETURN_IF_ERROR(
+      database.Query(sql, {}, [&texts](const Row& row) { texts.insert(row.Text(0)); }));
+  return texts;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PodDatabase>> PodDatabase::Open(const std::string& path,
+                                                               const std::string& pod_id) {
+  std::unique_ptr<PodDatabase> pod(new PodDatabase(pod_id));
+  PODKIT_ASSIGN_OR_RETURN(pod->file_, StoreFile::Open(path, "", [&pod](Database& database) {
+                            return pod->Prepare(database);
+                          }));
+  return pod;
+}
+
+PodDatabase::PodDatabase(std::string pod_id) : pod_id_(std::move(pod_id)) {}
+PodDatabase::~PodDatabase() = default;
+
+absl::Status PodDatabase::Prepare(Database& database) {
+  PODKIT_RETURN_IF_ERROR(Migrate(database, PodDatabaseSchema()));
+  PODKIT_RETURN_IF_ERROR(KeepPodId(database, pod_id_));
+  PODKIT_ASSIGN_OR_RETURN(auto homes, QueryTexts(database, "SELECT uid FROM home"));
+  PODKIT_ASSIGN_OR_RETURN(auto pending, QueryTexts(database, "SELECT uid FROM pending"));
+  MutexLock lock(&mutex_);
+  homes_ = std::move(homes);
+  pending_ = std::move(pending);
+  return absl::OkStatus();
+}
+
+bool PodDatabase::HasHome(const std::string& uid) const {
+  MutexLock lock(&mutex_);
+  return homes_.count(uid) > 0;
+}
+
+absl::Status PodDatabase::AddHome(const std::string& uid, absl::Time created) {
+  PODKIT_RETURN_IF_ERROR(file_->Write([&](Database& database) {
+    return database.Execute("INSERT OR IGNORE INTO home (uid, created_at) VALUES (?, ?)",
+                            {uid, ToSqlTime(created)});
+  }));
+  MutexLock lock(&mutex_);
+  homes_.insert(uid);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<HomeInfo>> PodDatabase::ListHomes() {
+  std::vector<HomeInfo> homes;
+  PODKIT_RETURN_IF_ERROR(file_->Read([&](Database& database) {
+    return database.Query("SELECT uid, created_at FROM home ORDER BY uid", {}, [&](const Row& row) {
+      homes.push_back({.uid = row.Text(0), .pod = pod_id_, .created = FromSqlTime(row.Integer(1))});
+    });
+  }));
+  return homes;
+}
+
+absl::Status PodDatabase::MarkPending(const std::string& uid) {
+  {
+    MutexLock lock(&mutex_);
+    if (pending_.count(uid) > 0) return absl::OkStatus();
+  }
+  PODKIT_RETURN_IF_ERROR(file_->Write([&](Database& database) {
+    return database.Execute("INSERT OR IGNORE INTO pending (uid) VALUES (?)", {uid});
+  }));
+  MutexLock lock(&mutex_);
+  pending_.insert(uid);
+  return absl::OkStatus();
+}
+
+absl::Status PodDatabase::ClearPending(const std::string& uid) {
+  {
+    MutexLock lock(&mutex_);
+    if (pending_.erase(uid) == 0) return absl::OkStatus();
+  }
+  return file_->Write([&](Database& database) {
+    return database.Execute("DELETE FROM pending WHERE uid = ?", {uid});
+  });
+}
+
+std::vector<std::string> PodDatabase::ListPending() const {
+  MutexLock lock(&mutex_);
+  return {pending_.begin(), pending_.end()};
+}
+
+}  // namespace podkit::store

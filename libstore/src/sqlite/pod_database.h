@@ -1,0 +1,49 @@
+// The pod's own small database: which homes exist here, and whose outboxes may hold messages.
+//
+// Thread-safe.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/mutex.h"
+#include "podkit/store/types.h"
+#include "sqlite/store_file.h"
+
+namespace podkit::store {
+
+class PodDatabase {
+ public:
+  // kFailedPrecondition if the file is another pod's.
+  static absl::StatusOr<std::unique_ptr<PodDatabase>> Open(const std::string& path,
+                                                           const std::string& pod_id);
+  ~PodDatabase();
+
+  bool HasHome(const std::string& uid) const;
+  absl::Status AddHome(const std::string& uid, absl::Time created);
+  absl::StatusOr<std::vector<HomeInfo>> ListHomes();
+
+  // See UserStores.
+  absl::Status MarkPending(const std::string& uid);
+  absl::Status ClearPending(const std::string& uid);
+  std::vector<std::string> ListPending() const;
+
+ private:
+  explicit PodDatabase(std::string pod_id);
+  absl::Status Prepare(Database& database);
+
+  const std::string pod_id_;
+  std::unique_ptr<StoreFile> file_;
+  mutable Mutex mutex_;
+  // What the file is known to have. A failed ClearPending leaves a row there that does no harm.
+  std::set<std::string> homes_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> pending_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace podkit::store

@@ -1,0 +1,110 @@
+#include "sqlite/user_stores.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "files.h"
+#include "hash.h"
+#include "podkit/store/errors.h"
+#include "podkit/store/user_directory.h"
+#include "sqlite/pod_database.h"
+#include "sqlite/store_cache.h"
+
+namespace podkit::store {
+namespace {
+
+absl::Status CheckUid(const std::string& uid) {
+  if (IsValidUid(uid)) return absl::OkStatus();
+  return MakeError(InvalidRequest{}, fmt::format("'{}' is not the uid of a user", uid));
+}
+
+absl::StatusOr<absl::Time> HomeCreated(UserStore& store) {
+  std::optional<int64_t> created;
+  PODKIT_RETURN_IF_ERROR(store.Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(created, database.QueryInteger("SELECT created_at FROM home"));
+    return absl::OkStatus();
+  }));
+  return FromSqlTime(created.value_or(0));
+}
+
+}  // namespace
+
+struct UserStores::State {
+  State(UserStoresOptions chosen, FileLock held, std::unique_ptr<PodDatabase> pod_database)
+      : options(std::move(chosen)),
+        lock(std::move(held)),
+        pod(std::move(pod_database)),
+        cache(options.max_open_files, [this](const std::string& uid) { return OpenFile(uid); }) {}
+
+  absl::StatusOr<std::shared_ptr<UserStore>> OpenFile(const std::string& uid);
+
+  const UserStoresOptions options;
+  const FileLock lock;
+  const std::unique_ptr<PodDatabase> pod;
+  StoreCache cache;
+};
+
+// The file comes first, its row in the pod's database after it: a file without a row is taken up
+// when it is next asked for, a row without a file is a loss.
+absl::StatusOr<std::shared_ptr<UserStore>> UserStores::State::OpenFile(const std::string& uid) {
+  const std::string folder =
+      fmt::format("{}/users/{}", options.folder, Sha256Hex(uid).substr(0, 2));
+  const std::string path = fmt::format("{}/{}.sqlite", folder, uid);
+  if (pod->HasHome(uid)) {
+    PODKIT_ASSIGN_OR_RETURN(const bool exists, FileExists(path));
+    if (exists) return UserStore::Open(path, uid, options.now());
+    return MakeError(
+        StoreDamaged{.uid = uid},
+        fmt::format("{}: the file of user '{}' is gone: restore it from a backup", path, uid));
+  }
+  PODKIT_RETURN_IF_ERROR(MakeFolder(folder));
+  PODKIT_ASSIGN_OR_RETURN(auto store, UserStore::Open(path, uid, options.now()));
+  PODKIT_ASSIGN_OR_RETURN(const absl::Time created, HomeCreated(*store));
+  PODKIT_RETURN_IF_ERROR(pod->AddHome(uid, created));
+  return store;
+}
+
+absl::StatusOr<std::unique_ptr<UserStores>> UserStores::Open(UserStoresOptions options) {
+  PODKIT_RETURN_IF_ERROR(MakeFolder(options.folder));
+  PODKIT_ASSIGN_OR_RETURN(FileLock lock, FileLock::Take(options.folder + "/lock"));
+  PODKIT_ASSIGN_OR_RETURN(auto pod,
+                          PodDatabase::Open(options.folder + "/pod.sqlite", options.pod_id));
+  auto state = std::make_unique<State>(std::move(options), std::move(lock), std::move(pod));
+  return std::unique_ptr<UserStores>(new UserStores(std::move(state)));
+}
+
+UserStores::UserStores(std::unique_ptr<State> state) : state_(std::move(state)) {}
+UserStores::~UserStores() = default;
+
+absl::StatusOr<std::shared_ptr<UserStore>> UserStores::Get(const std::string& uid) {
+  PODKIT_RETURN_IF_ERROR(CheckUid(uid));
+  return state_->cache.Get(uid);
+}
+
+absl::StatusOr<std::shared_ptr<UserStore>> UserStores::GetExisting(const std::string& uid) {
+  if (state_->pod->HasHome(uid)) return state_->cache.Get(uid);
+  return MakeError(NoSuchHome{.uid = uid}, fmt::format("user '{}' has no home on this pod", uid));
+}
+
+absl::StatusOr<std::vector<HomeInfo>> UserStores::ListHomes() { return state_->pod->ListHomes(); }
+
+absl::Status UserStores::MarkPending(const std::string& uid) {
+  return state_->pod->MarkPending(uid);
+}
+
+absl::Status UserStores::ClearPending(const std::string& uid) {
+  return state_->pod->ClearPending(uid);
+}
+
+absl::StatusOr<std::vector<std::string>> UserStores::ListPending() {
+  return state_->pod->ListPending();
+}
+
+size_t UserStores::open_files() const { return state_->cache.open_files(); }
+
+UserStore::Counters UserStores::counters() const { return state_->cache.counters(); }
+
+}  // namespace podkit::store
