@@ -44,6 +44,7 @@ breach common/library.h 2 'common/ must not include a library' '#pragma once\n#i
 breach relative.cc 1 'include by the path from the root, not relative' '#include "../common/text.h"\n'
 breach forgotten.cc 1 'no CMakeLists.txt names this file' 'int Forgotten() { return 0; }\n'
 breach format.cc 1 'not formatted, run clang-format-16 -i' 'int  Format( ){return 0;}\n'
+breach docs/page.md 2 'no such page: gone.md' '[here](page.md#a) [web](https://example.org/x)\n[gone](gone.md)\n'
 breach script/broken 1 'a script that is not executable' '#!/usr/bin/env bash\n'
 breach script/packages.txt 1 'docs/dependencies.md lacks libfoo-dev' '[build]\nlibfoo-dev\n'
 
@@ -58,7 +59,7 @@ diff <(printf '%s\n' "${expected[@]}" | sort) <(sort <<<"$found") || {
   exit 1
 }
 
-rm -r lib* common script
+rm -r lib* common docs script
 find . -name '*.cc' -not -name fine.cc -delete
 rm once.h
 echo fine.cc >CMakeLists.txt

@@ -24,9 +24,6 @@ CREATE TABLE home (
 
 CREATE TABLE collection (
   id TEXT NOT NULL PRIMARY KEY,
-  display_name TEXT NOT NULL,
-  color TEXT NOT NULL,
-  description TEXT NOT NULL,
   components TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   modified_at INTEGER NOT NULL,
@@ -47,6 +44,7 @@ CREATE TABLE bind (
   color TEXT NOT NULL,
   description TEXT NOT NULL,
   components TEXT NOT NULL,
+  transparent INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   modified_at INTEGER NOT NULL,
   revision INTEGER NOT NULL

@@ -51,7 +51,7 @@ class Home {
   // As owner. Invite also changes the access or the summary of a share, and invites again who
   // declined.
   virtual absl::StatusOr<ShareInfo> Invite(const std::string& name, const std::string& viewer_uid,
-                                           const Access& access, const std::string& summary) = 0;
+                                           Access access, const std::string& summary) = 0;
   virtual absl::Status Uninvite(const std::string& name, const std::string& viewer_uid) = 0;
   // Everybody invited to own collection `name`, by viewer.
   virtual absl::StatusOr<std::vector<ShareInfo>> ListShares(const std::string& name) = 0;

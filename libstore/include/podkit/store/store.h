@@ -49,7 +49,6 @@ struct PendingMessage {
 };
 
 struct StoreStats {
-  int64_t homes = 0;
   int64_t open_files = 0;
   int64_t reads = 0;   // Transactions since the start.
   int64_t writes = 0;  // Committed write operations since the start.

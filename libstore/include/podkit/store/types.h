@@ -31,13 +31,15 @@ struct CollectionProperties {
   std::optional<std::string> color;  // As the client wrote it, e.g. "#FF2968FF".
   std::optional<std::string> description;
   std::optional<std::vector<std::string>>
-      components;  // Supported; only when created. Default: all.
+      components;                   // Supported; only when created. Default: all.
+  std::optional<bool> transparent;  // Does not make its viewer busy.
 
   static constexpr auto Fields() {
     return std::make_tuple(Optional("display_name", &CollectionProperties::display_name),
                            Optional("color", &CollectionProperties::color),
                            Optional("description", &CollectionProperties::description),
-                           Optional("components", &CollectionProperties::components));
+                           Optional("components", &CollectionProperties::components),
+                           Optional("transparent", &CollectionProperties::transparent));
   }
 };
 
@@ -54,6 +56,7 @@ struct CollectionInfo {
   std::string description;
   std::vector<std::string> components;  // Upper case; empty: all.
   bool shared_by_owner = false;         // Somebody else is invited; known in the owner's view only.
+  bool transparent = false;             // Does not make its viewer busy. A share begins so.
   absl::Time created;
   absl::Time modified;
 
@@ -68,6 +71,7 @@ struct CollectionInfo {
         Optional("description", &CollectionInfo::description),
         Optional("components", &CollectionInfo::components),
         Optional("shared_by_owner", &CollectionInfo::shared_by_owner),
+        Optional("transparent", &CollectionInfo::transparent),
         Optional("created", &CollectionInfo::created),
         Optional("modified", &CollectionInfo::modified));
   }

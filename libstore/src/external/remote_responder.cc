@@ -1,0 +1,153 @@
+#include "external/remote_responder.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "external/remote_actions.h"
+#include "internal/internal_home.h"
+#include "internal/internal_home_child.h"
+#include "messages/message.h"
+#include "podkit/store/errors.h"
+
+namespace podkit::store {
+namespace {
+
+// The calling pod speaks for those who live on it, and for nobody else unless it is trusted to.
+absl::Status CheckCaller(const Context& context, const conduit::CallContext& call,
+                         const std::string& actor) {
+  if (call.caller->acts_for_any_user) return absl::OkStatus();
+  if (actor.empty()) {
+    return MakeError(AccessDenied{},
+                     fmt::format("pod '{}' may not act as operator here", call.caller->id));
+  }
+  PODKIT_ASSIGN_OR_RETURN(const std::string pod, PodOf(context, actor));
+  if (pod == call.caller->id) return absl::OkStatus();
+  return MakeError(AccessDenied{.actor = actor},
+                   fmt::format("'{}' does not live on pod '{}'", actor, call.caller->id));
+}
+
+absl::Status CheckHomeIsHere(const Context& context, const std::string& uid) {
+  PODKIT_ASSIGN_OR_RETURN(const std::string pod, PodOf(context, uid));
+  if (pod == context.pod_id) return absl::OkStatus();
+  return MakeError(HomeElsewhere{.uid = uid, .pod = pod},
+                   fmt::format("the home of '{}' lives on pod '{}'", uid, pod));
+}
+
+// Finds the object that an action is for. Only ever the internal family: a responder does not call
+// other pods.
+template <typename Object>
+struct Resolve;
+
+template <>
+struct Resolve<Home> {
+  static absl::StatusOr<std::unique_ptr<Home>> Find(const Context& context,
+                                                    const std::string& actor,
+                                                    const RemoteTarget& target) {
+    return InternalHome::Open(context, target.homeUID, actor);
+  }
+};
+
+template <>
+struct Resolve<HomeChild> {
+  static absl::StatusOr<std::unique_ptr<HomeChild>> Find(const Context& context,
+                                                         const std::string& actor,
+                                                         const RemoteTarget& target) {
+    if (target.homeChildID.empty()) {
+      return MakeError(InvalidRequest{}, "the request names no collection (homeChildID)");
+    }
+    PODKIT_ASSIGN_OR_RETURN(auto store, context.stores->GetExisting(target.homeUID));
+    CollectionInfo info = {.id = target.homeChildID,
+                           .owner_uid = target.homeUID,
+                           .viewer_uid = actor,
+                           .name = target.homeChildID,
+                           .share_uid = target.homeChildSharedID};
+    return MakeInternalHomeChild(std::move(store), std::move(info),
+                                 {.uid = actor, .share_uid = target.homeChildSharedID},
+                                 context.options);
+  }
+};
+
+template <>
+struct Resolve<ObjectResource> {
+  static absl::StatusOr<std::unique_ptr<ObjectResource>> Find(const Context& context,
+                                                              const std::string& actor,
+                                                              const RemoteTarget& target) {
+    if (target.objectResourceID.empty()) {
+      return MakeError(InvalidRequest{}, "the request names no object (objectResourceID)");
+    }
+    PODKIT_ASSIGN_OR_RETURN(const auto child, Resolve<HomeChild>::Find(context, actor, target));
+    return child->ObjectWith({.id = target.objectResourceID});
+  }
+};
+
+template <typename TheAction>
+auto Respond(const Context& context, const conduit::CallContext& call, const RemoteTarget& target,
+             const typename TheAction::Arguments& arguments)
+    -> absl::StatusOr<typename TheAction::Response> {
+  PODKIT_RETURN_IF_ERROR(CheckCaller(context, call, call.actor));
+  PODKIT_RETURN_IF_ERROR(CheckHomeIsHere(context, target.homeUID));
+  PODKIT_ASSIGN_OR_RETURN(const auto object,
+                          Resolve<typename TheAction::Class>::Find(context, call.actor, target));
+  auto answer = std::apply(
+      [&](const auto&... argument) { return (object.get()->*TheAction::kMethod)(argument...); },
+      arguments);
+  if constexpr (std::is_same_v<decltype(answer), absl::Status>) {
+    if (!answer.ok()) return answer;
+    return conduit::Nothing{};
+  } else {
+    return answer;
+  }
+}
+
+template <typename... Actions>
+void RegisterAll(const Context& context, conduit::Conduit& conduit, ActionTable<Actions...>) {
+  const auto add = [&]<typename TheAction>(std::type_identity<TheAction>) {
+    conduit.Handle<TheAction>([&context](const conduit::CallContext& call,
+                                         const RemoteTarget& target,
+                                         const typename TheAction::Arguments& arguments) {
+      return Respond<TheAction>(context, call, target, arguments);
+    });
+  };
+  (add(std::type_identity<Actions>()), ...);
+}
+
+absl::Status TakeMessage(const Context& context, const conduit::CallContext& call,
+                         const DeliverMessage::Target& target,
+                         const DeliverMessage::Arguments& arguments) {
+  // No pod brings messages from users of another, trusted or not.
+  PODKIT_ASSIGN_OR_RETURN(const std::string pod, PodOf(context, arguments.from));
+  if (pod != call.caller->id) {
+    return MakeError(
+        AccessDenied{.actor = arguments.from},
+        fmt::format("'{}' does not live on pod '{}'", arguments.from, call.caller->id));
+  }
+  PODKIT_RETURN_IF_ERROR(CheckHomeIsHere(context, target.homeUID));
+  return ReceiveMessage(context, {.id = arguments.id,
+                                  .from_uid = arguments.from,
+                                  .to_uid = target.homeUID,
+                                  .kind = arguments.kind,
+                                  .body = arguments.body});
+}
+
+}  // namespace
+
+absl::Status ReceiveMessage(const Context& context, const Message& message) {
+  PODKIT_ASSIGN_OR_RETURN(const auto store, context.stores->Get(message.to_uid));
+  return store->Write(
+      [&](Database& database) { return ReceiveOnce(database, context.Now(), message); });
+}
+
+void RegisterRemoteActions(const Context& context, conduit::Conduit& conduit) {
+  RegisterAll(context, conduit, RemoteActions());
+  conduit.Handle<DeliverMessage>([&context](const conduit::CallContext& call,
+                                            const DeliverMessage::Target& target,
+                                            const DeliverMessage::Arguments& arguments) {
+    return TakeMessage(context, call, target, arguments);
+  });
+}
+
+}  // namespace podkit::store

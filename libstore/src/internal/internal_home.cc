@@ -1,0 +1,267 @@
+#include "internal/internal_home.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "internal/collections.h"
+#include "podkit/store/errors.h"
+#include "sharing/invitations.h"
+#include "sharing/notifications.h"
+
+namespace podkit::store {
+namespace {
+
+constexpr char kFirstCollection[] = "calendar";
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<InternalHome>> InternalHome::Open(const Context& context,
+                                                                 const std::string& uid,
+                                                                 const std::string& actor) {
+  PODKIT_ASSIGN_OR_RETURN(auto store, context.stores->Get(uid));
+  const auto is_new = [](Database& database) -> absl::StatusOr<bool> {
+    PODKIT_ASSIGN_OR_RETURN(const auto revision,
+                            database.QueryInteger("SELECT revision FROM home"));
+    return revision.value_or(0) == 0;
+  };
+  bool empty = false;
+  PODKIT_RETURN_IF_ERROR(store->Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(empty, is_new(database));
+    return absl::OkStatus();
+  }));
+  if (empty) {
+    PODKIT_RETURN_IF_ERROR(store->Write([&](Database& database) -> absl::Status {
+      PODKIT_ASSIGN_OR_RETURN(const bool still_empty, is_new(database));
+      if (!still_empty) return absl::OkStatus();
+      return CreateCollection(database, uid, kFirstCollection, {}, context.Now()).status();
+    }));
+  }
+  return std::unique_ptr<InternalHome>(new InternalHome(context, std::move(store), actor));
+}
+
+absl::Status InternalHome::CheckActor() const {
+  if (actor_.empty() || actor_ == uid()) return absl::OkStatus();
+  return MakeError(AccessDenied{.actor = actor_},
+                   fmt::format("'{}' may not use the home of '{}'", actor_, uid()));
+}
+
+absl::Status InternalHome::Read(const std::function<absl::Status(Database&)>& body) const {
+  PODKIT_RETURN_IF_ERROR(CheckActor());
+  return store_->Read(body);
+}
+
+absl::Status InternalHome::Write(const std::function<absl::Status(Database&)>& body) const {
+  PODKIT_RETURN_IF_ERROR(CheckActor());
+  return store_->Write(body);
+}
+
+absl::Status InternalHome::Post(const std::function<absl::Status(Database&)>& body) const {
+  PODKIT_RETURN_IF_ERROR(CheckActor());
+  return context_.postman->Post(uid(), [&] { return store_->Write(body); });
+}
+
+absl::StatusOr<HomeInfo> InternalHome::Info() {
+  HomeInfo info = {.uid = uid(), .pod = context_.pod_id};
+  PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(const auto created,
+                            database.QueryInteger("SELECT created_at FROM home"));
+    info.created = FromSqlTime(created.value_or(0));
+    return absl::OkStatus();
+  }));
+  return info;
+}
+
+absl::StatusOr<std::vector<std::string>> InternalHome::ListChildren() {
+  std::vector<std::string> names;
+  PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(const auto binds, ShownBinds(database));
+    for (const Bind& bind : binds) names.push_back(*bind.name);
+    return absl::OkStatus();
+  }));
+  return names;
+}
+
+absl::StatusOr<std::vector<CollectionInfo>> InternalHome::LoadChildren() {
+  std::vector<CollectionInfo> children;
+  PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(const auto binds, ShownBinds(database));
+    for (const Bind& bind : binds) {
+      PODKIT_ASSIGN_OR_RETURN(children.emplace_back(), DescribeCollection(database, bind));
+    }
+    return absl::OkStatus();
+  }));
+  return children;
+}
+
+absl::StatusOr<CollectionInfo> InternalHome::FindChild(const CollectionKey& key) {
+  CollectionInfo info;
+  PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(const Bind bind, FindShownBind(database, uid(), key));
+    PODKIT_ASSIGN_OR_RETURN(info, DescribeCollection(database, bind));
+    return absl::OkStatus();
+  }));
+  return info;
+}
+
+absl::StatusOr<std::unique_ptr<HomeChild>> InternalHome::ChildWith(const CollectionKey& key) {
+  PODKIT_ASSIGN_OR_RETURN(CollectionInfo info, FindChild(key));
+  // What is shared with this home is used in its user's name, whoever looks at the home.
+  const Actor actor = {.uid = info.share_uid.empty() ? actor_ : uid(), .share_uid = info.share_uid};
+  return OpenChild(context_, std::move(info), actor);
+}
+
+absl::StatusOr<CollectionInfo> InternalHome::CreateChild(const std::string& name,
+                                                         const CollectionProperties& properties) {
+  CollectionInfo info;
+  PODKIT_RETURN_IF_ERROR(Write([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(const Bind bind,
+                            CreateCollection(database, uid(), name, properties, context_.Now()));
+    PODKIT_ASSIGN_OR_RETURN(info, DescribeCollection(database, bind));
+    return absl::OkStatus();
+  }));
+  return info;
+}
+
+absl::StatusOr<CollectionInfo> InternalHome::SetProperties(const std::string& name,
+                                                           const CollectionProperties& properties) {
+  PODKIT_RETURN_IF_ERROR(Write([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(Bind bind, FindShownBind(database, uid(), {.name = name}));
+    return ChangeProperties(database, std::move(bind), properties, context_.Now());
+  }));
+  return FindChild({.name = name});
+}
+
+absl::StatusOr<CollectionInfo> InternalHome::RenameChild(const std::string& name,
+                                                         const std::string& new_name) {
+  PODKIT_RETURN_IF_ERROR(Write([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(Bind bind, FindShownBind(database, uid(), {.name = name}));
+    return RenameCollection(database, std::move(bind), new_name, context_.Now());
+  }));
+  return FindChild({.name = new_name});
+}
+
+absl::Status InternalHome::RemoveChild(const std::string& name) {
+  return Post([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(const Bind bind, FindShownBind(database, uid(), {.name = name}));
+    if (!bind.own()) return DeclineShare(database, uid(), bind.share_uid, context_.Now());
+    PODKIT_RETURN_IF_ERROR(UninviteAll(database, bind, context_.Now()));
+    return DeleteCollection(database, bind);
+  });
+}
+
+absl::StatusOr<std::string> InternalHome::SyncToken() {
+  std::string token;
+  PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(token, HomeSyncToken(database));
+    return absl::OkStatus();
+  }));
+  return token;
+}
+
+absl::StatusOr<HomeChanges> InternalHome::ChangesSince(const std::string& sync_token,
+                                                       bool depth_infinity) {
+  HomeChanges changes;
+  PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(changes, HomeChangesSince(database, sync_token, depth_infinity));
+    return absl::OkStatus();
+  }));
+  return changes;
+}
+
+absl::StatusOr<ShareInfo> InternalHome::Invite(const std::string& name,
+                                               const std::string& viewer_uid, Access access,
+                                               const std::string& summary) {
+  constexpr size_t kMaxSummaryBytes = 4096;
+  if (access == Access::kOwner || viewer_uid == uid() || summary.size() > kMaxSummaryBytes) {
+    return MakeError(
+        InvalidRequest{},
+        fmt::format("invite somebody else than '{}', with access read or read-write, and "
+                    "a summary of at most {} bytes",
+                    uid(), kMaxSummaryBytes));
+  }
+  PODKIT_RETURN_IF_ERROR(PodOf(context_, viewer_uid).status());
+  ShareInfo share;
+  PODKIT_RETURN_IF_ERROR(Post([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(const Bind own, FindOwnBind(database, uid(), name));
+    PODKIT_ASSIGN_OR_RETURN(
+        const Bind bind, InviteViewer(database, own, viewer_uid, access, summary, context_.Now()));
+    share = ToShareInfo(bind);
+    return absl::OkStatus();
+  }));
+  return share;
+}
+
+absl::Status InternalHome::Uninvite(const std::string& name, const std::string& viewer_uid) {
+  return Post([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(const Bind own, FindOwnBind(database, uid(), name));
+    return UninviteViewer(database, own, viewer_uid, context_.Now());
+  });
+}
+
+absl::StatusOr<std::vector<ShareInfo>> InternalHome::ListShares(const std::string& name) {
+  std::vector<ShareInfo> shares;
+  PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(const Bind own, FindOwnBind(database, uid(), name));
+    PODKIT_ASSIGN_OR_RETURN(const auto binds, BindsOfOthers(database, own.collection_id));
+    for (const Bind& bind : binds) {
+      shares.push_back(ToShareInfo(bind));
+      shares.back().display_name = own.display_name;
+    }
+    return absl::OkStatus();
+  }));
+  return shares;
+}
+
+absl::StatusOr<std::vector<ShareInfo>> InternalHome::ListInvitations() {
+  std::vector<ShareInfo> shares;
+  PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(const auto binds, BindsFromOthers(database, uid()));
+    for (const Bind& bind : binds) shares.push_back(ToShareInfo(bind));
+    return absl::OkStatus();
+  }));
+  return shares;
+}
+
+absl::StatusOr<CollectionInfo> InternalHome::Accept(const std::string& share_uid,
+                                                    const std::string& name) {
+  if (!name.empty() && !IsValidName(name)) {
+    return MakeError(InvalidName{.name = name},
+                     fmt::format("'{}' is not a name for a collection", name));
+  }
+  CollectionInfo info;
+  PODKIT_RETURN_IF_ERROR(Post([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(const Bind bind,
+                            AcceptShare(database, uid(), share_uid, name, context_.Now()));
+    PODKIT_ASSIGN_OR_RETURN(info, DescribeCollection(database, bind));
+    return absl::OkStatus();
+  }));
+  return info;
+}
+
+absl::Status InternalHome::Decline(const std::string& share_uid) {
+  return Post(
+      [&](Database& database) { return DeclineShare(database, uid(), share_uid, context_.Now()); });
+}
+
+absl::StatusOr<std::vector<Notification>> InternalHome::Notifications() {
+  std::vector<Notification> notifications;
+  PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(notifications, LoadNotifications(database));
+    return absl::OkStatus();
+  }));
+  return notifications;
+}
+
+absl::Status InternalHome::RemoveNotification(const std::string& id) {
+  return Write([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(const bool found, DeleteNotificationById(database, id));
+    if (found) return absl::OkStatus();
+    return MakeError(NoSuchNotification{.id = id},
+                     fmt::format("the home of '{}' has no notification '{}'", uid(), id));
+  });
+}
+
+}  // namespace podkit::store

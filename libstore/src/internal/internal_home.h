@@ -1,0 +1,69 @@
+// The home of a user who lives on this pod: answers from the user's file.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "context.h"
+#include "podkit/store/home.h"
+#include "sharing/binds.h"
+#include "sqlite/user_store.h"
+
+namespace podkit::store {
+
+class InternalHome final : public Home {
+ public:
+  // Makes the home's first collection if it has none yet. `context` must outlive the home.
+  static absl::StatusOr<std::unique_ptr<InternalHome>> Open(const Context& context,
+                                                            const std::string& uid,
+                                                            const std::string& actor);
+
+  const std::string& uid() const override { return store_->uid(); }
+  absl::StatusOr<HomeInfo> Info() override;
+
+  absl::StatusOr<std::vector<std::string>> ListChildren() override;
+  absl::StatusOr<std::vector<CollectionInfo>> LoadChildren() override;
+  absl::StatusOr<CollectionInfo> FindChild(const CollectionKey& key) override;
+  absl::StatusOr<std::unique_ptr<HomeChild>> ChildWith(const CollectionKey& key) override;
+  absl::StatusOr<CollectionInfo> CreateChild(const std::string& name,
+                                             const CollectionProperties& properties) override;
+  absl::StatusOr<CollectionInfo> SetProperties(const std::string& name,
+                                               const CollectionProperties& properties) override;
+  absl::StatusOr<CollectionInfo> RenameChild(const std::string& name,
+                                             const std::string& new_name) override;
+  absl::Status RemoveChild(const std::string& name) override;
+
+  absl::StatusOr<std::string> SyncToken() override;
+  absl::StatusOr<HomeChanges> ChangesSince(const std::string& sync_token,
+                                           bool depth_infinity) override;
+
+  absl::StatusOr<ShareInfo> Invite(const std::string& name, const std::string& viewer_uid,
+                                   Access access, const std::string& summary) override;
+  absl::Status Uninvite(const std::string& name, const std::string& viewer_uid) override;
+  absl::StatusOr<std::vector<ShareInfo>> ListShares(const std::string& name) override;
+  absl::StatusOr<std::vector<ShareInfo>> ListInvitations() override;
+  absl::StatusOr<CollectionInfo> Accept(const std::string& share_uid,
+                                        const std::string& name) override;
+  absl::Status Decline(const std::string& share_uid) override;
+  absl::StatusOr<std::vector<Notification>> Notifications() override;
+  absl::Status RemoveNotification(const std::string& id) override;
+
+ private:
+  InternalHome(const Context& context, std::shared_ptr<UserStore> store, std::string actor)
+      : context_(context), store_(std::move(store)), actor_(std::move(actor)) {}
+
+  // A transaction on the home's file in the name of the actor: AccessDenied unless he may use this
+  // home.
+  absl::Status Read(const std::function<absl::Status(Database&)>& body) const;
+  absl::Status Write(const std::function<absl::Status(Database&)>& body) const;
+  // A Write that may put messages into the outbox.
+  absl::Status Post(const std::function<absl::Status(Database&)>& body) const;
+  absl::Status CheckActor() const;
+
+  const Context& context_;
+  const std::shared_ptr<UserStore> store_;
+  const std::string actor_;
+};
+
+}  // namespace podkit::store

@@ -1,0 +1,53 @@
+// Delivers what is in the outboxes of this pod's users.
+//
+// Messages from one user to another arrive in the order in which they were written. A message that
+// cannot be delivered is tried again, with growing pauses, for ever; it holds back later ones to
+// the same receiver only. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "messages/message.h"
+#include "podkit/store/store.h"
+#include "sqlite/user_stores.h"
+
+namespace podkit::store {
+
+class Postman {
+ public:
+  // Brings one message to its receiver: OK when it is committed there.
+  using Carrier = std::function<absl::Status(const Message&)>;
+
+  // `stores` must outlive the postman, and so must what `options` refers to.
+  Postman(UserStores* stores, const StoreOptions& options, Carrier carry);
+  ~Postman();
+
+  // Takes up what an earlier process left in the outboxes, and starts the thread if the options ask
+  // for one.
+  absl::Status Start();
+
+  // Runs `write`, which may put messages into the outbox of `uid`, and sees to it that they are
+  // delivered, also after a crash.
+  absl::Status Post(const std::string& uid, const std::function<absl::Status()>& write);
+
+  // Tries every message that is due once. Returns when the next one will be due; InfiniteFuture if
+  // none waits.
+  absl::Time DeliverDue();
+
+  absl::StatusOr<std::vector<PendingMessage>> Pending();
+  int64_t delivered() const;
+  int64_t failed() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace podkit::store

@@ -1,0 +1,153 @@
+#include "sharing/invitations.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "ids.h"
+#include "messages/message.h"
+#include "podkit/store/errors.h"
+#include "podkit/store/home_child.h"
+#include "sharing/notifications.h"
+#include "sharing/share_messages.h"
+#include "sqlite/user_store.h"
+
+namespace podkit::store {
+namespace {
+
+absl::Status SendInvite(Database& database, const Bind& own, const Bind& bind, absl::Time now) {
+  const ShareInvite invite = {.share_uid = bind.share_uid,
+                              .collection_id = bind.collection_id,
+                              .access = bind.access,
+                              .generation = bind.generation,
+                              .summary = bind.summary,
+                              .display_name = own.display_name,
+                              .color = own.color,
+                              .description = own.description,
+                              .components = own.components};
+  return Enqueue(database, now, bind.viewer_uid, std::string(ShareInvite::kKind),
+                 conduit::ToJson(invite));
+}
+
+absl::Status SendUninvite(Database& database, const Bind& bind, absl::Time now) {
+  PODKIT_RETURN_IF_ERROR(
+      database.Execute("DELETE FROM bind WHERE share_uid = ?", {bind.share_uid}));
+  PODKIT_RETURN_IF_ERROR(DeleteNotification(database, bind.share_uid, NotificationKind::kReply));
+  return Enqueue(database, now, bind.viewer_uid, std::string(ShareUninvite::kKind),
+                 conduit::ToJson(ShareUninvite{.share_uid = bind.share_uid}));
+}
+
+absl::Status SendReply(Database& database, const Bind& bind, absl::Time now) {
+  const ShareReply reply = {
+      .share_uid = bind.share_uid, .status = bind.status, .generation = bind.generation};
+  return Enqueue(database, now, bind.owner_uid, std::string(ShareReply::kKind),
+                 conduit::ToJson(reply));
+}
+
+absl::StatusOr<Bind> FindInvitation(Database& database, const std::string& viewer_uid,
+                                    const std::string& share_uid) {
+  PODKIT_ASSIGN_OR_RETURN(auto bind, FindBindByShare(database, share_uid));
+  if (!bind || bind->own() || bind->viewer_uid != viewer_uid) {
+    return MakeError(NoSuchShare{.share_uid = share_uid},
+                     fmt::format("'{}' has no invitation '{}': it may have been taken back",
+                                 viewer_uid, share_uid));
+  }
+  return *std::move(bind);
+}
+
+// A name for the accepted collection that the home does not have yet.
+absl::StatusOr<std::string> ChooseName(Database& database, const Bind& bind) {
+  const std::string wanted = IsValidName(bind.display_name) ? bind.display_name : bind.share_uid;
+  std::string name = wanted;
+  for (int number = 2;; ++number) {
+    PODKIT_ASSIGN_OR_RETURN(const auto taken, FindBindByName(database, name));
+    if (!taken) return name;
+    name = fmt::format("{}-{}", wanted, number);
+    if (!IsValidName(name)) name = fmt::format("{}-{}", bind.share_uid, number);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Bind> InviteViewer(Database& database, const Bind& own,
+                                  const std::string& viewer_uid, Access access,
+                                  const std::string& summary, absl::Time now) {
+  PODKIT_ASSIGN_OR_RETURN(auto found, FindBindByViewer(database, own.collection_id, viewer_uid));
+  if (!found) {
+    found = Bind{.share_uid = NewId(),
+                 .collection_id = own.collection_id,
+                 .owner_uid = own.owner_uid,
+                 .viewer_uid = viewer_uid,
+                 .status = ShareStatus::kDeclined,
+                 .display_name = own.display_name,
+                 .created = now};
+  }
+  Bind& bind = *found;
+  if (bind.status == ShareStatus::kDeclined) {
+    bind.status = ShareStatus::kInvited;
+    ++bind.generation;
+  }
+  bind.access = access;
+  bind.summary = summary;
+  bind.modified = now;
+  PODKIT_RETURN_IF_ERROR(SaveBind(database, bind));
+  PODKIT_RETURN_IF_ERROR(SendInvite(database, own, bind, now));
+  return bind;
+}
+
+absl::Status UninviteViewer(Database& database, const Bind& own, const std::string& viewer_uid,
+                            absl::Time now) {
+  PODKIT_ASSIGN_OR_RETURN(const auto bind,
+                          FindBindByViewer(database, own.collection_id, viewer_uid));
+  if (!bind || bind->own()) {
+    return MakeError(NoSuchShare{},
+                     fmt::format("collection '{}' of '{}' is not shared with '{}'",
+                                 own.name.value_or(own.collection_id), own.owner_uid, viewer_uid));
+  }
+  return SendUninvite(database, *bind, now);
+}
+
+absl::Status UninviteAll(Database& database, const Bind& own, absl::Time now) {
+  PODKIT_ASSIGN_OR_RETURN(const auto binds, BindsOfOthers(database, own.collection_id));
+  for (const Bind& bind : binds) PODKIT_RETURN_IF_ERROR(SendUninvite(database, bind, now));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Bind> AcceptShare(Database& database, const std::string& viewer_uid,
+                                 const std::string& share_uid, const std::string& name,
+                                 absl::Time now) {
+  PODKIT_ASSIGN_OR_RETURN(Bind bind, FindInvitation(database, viewer_uid, share_uid));
+  if (bind.status == ShareStatus::kAccepted) return bind;
+  bind.name = name;
+  if (name.empty()) {
+    PODKIT_ASSIGN_OR_RETURN(bind.name, ChooseName(database, bind));
+  }
+  bind.status = ShareStatus::kAccepted;
+  bind.transparent = true;
+  bind.modified = now;
+  PODKIT_ASSIGN_OR_RETURN(bind.revision, NextRevision(database));
+  PODKIT_RETURN_IF_ERROR(SaveBind(database, bind));
+  PODKIT_RETURN_IF_ERROR(DeleteNotification(database, share_uid, NotificationKind::kInvite));
+  PODKIT_RETURN_IF_ERROR(SendReply(database, bind, now));
+  return bind;
+}
+
+absl::Status DeclineShare(Database& database, const std::string& viewer_uid,
+                          const std::string& share_uid, absl::Time now) {
+  PODKIT_ASSIGN_OR_RETURN(Bind bind, FindInvitation(database, viewer_uid, share_uid));
+  if (bind.status == ShareStatus::kDeclined) return absl::OkStatus();
+  PODKIT_ASSIGN_OR_RETURN(bind.revision, NextRevision(database));
+  if (bind.name) {
+    PODKIT_RETURN_IF_ERROR(AddBindTombstone(database, *bind.name, bind.revision));
+    bind.name.reset();
+  }
+  bind.status = ShareStatus::kDeclined;
+  bind.modified = now;
+  PODKIT_RETURN_IF_ERROR(SaveBind(database, bind));
+  PODKIT_RETURN_IF_ERROR(DeleteNotification(database, share_uid, NotificationKind::kInvite));
+  return SendReply(database, bind, now);
+}
+
+}  // namespace podkit::store

@@ -1,0 +1,35 @@
+// What owner and viewer do with a share, each in the transaction of his own file; the other side is
+// told by a message in the same transaction.
+//
+// All functions run inside of UserStore::Write, within Postman::Post.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "podkit/store/types.h"
+#include "sharing/binds.h"
+#include "sqlite/database.h"
+
+namespace podkit::store {
+
+// Owner. `own` is his own bind of the collection.
+absl::StatusOr<Bind> InviteViewer(Database& database, const Bind& own,
+                                  const std::string& viewer_uid, Access access,
+                                  const std::string& summary, absl::Time now);
+// NoSuchShare if the user is not invited.
+absl::Status UninviteViewer(Database& database, const Bind& own, const std::string& viewer_uid,
+                            absl::Time now);
+absl::Status UninviteAll(Database& database, const Bind& own, absl::Time now);
+
+// Viewer. An empty name is chosen from the owner's. NoSuchShare if there is no such invitation.
+absl::StatusOr<Bind> AcceptShare(Database& database, const std::string& viewer_uid,
+                                 const std::string& share_uid, const std::string& name,
+                                 absl::Time now);
+absl::Status DeclineShare(Database& database, const std::string& viewer_uid,
+                          const std::string& share_uid, absl::Time now);
+
+}  // namespace podkit::store

@@ -1,0 +1,28 @@
+// The rows of `notification`: what a user is told about his shares. At most one of each kind for
+// one share.
+//
+// All functions run inside of UserStore::Read or Write.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "podkit/store/types.h"
+#include "sqlite/database.h"
+
+namespace podkit::store {
+
+// Oldest first.
+absl::StatusOr<std::vector<Notification>> LoadNotifications(Database& database);
+// Replaces the notification of the same kind for the same share.
+absl::Status SaveNotification(Database& database, const Notification& notification,
+                              int64_t revision);
+absl::Status DeleteNotification(Database& database, std::string_view share_uid,
+                                NotificationKind kind);
+// False if there is none.
+absl::StatusOr<bool> DeleteNotificationById(Database& database, std::string_view id);
+
+}  // namespace podkit::store

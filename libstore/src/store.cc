@@ -1,0 +1,116 @@
+#include "podkit/store/store.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "common/status_macros.h"
+#include "context.h"
+#include "external/external_home.h"
+#include "external/external_home_child.h"
+#include "external/remote_responder.h"
+#include "internal/internal_home.h"
+#include "internal/internal_home_child.h"
+#include "messages/message.h"
+#include "podkit/store/errors.h"
+
+namespace podkit::store {
+namespace {
+
+// Brings a message to its receiver's home, here or on another pod.
+absl::Status Carry(const Context& context, const Message& message) {
+  PODKIT_ASSIGN_OR_RETURN(const std::string pod, PodOf(context, message.to_uid));
+  if (pod == context.pod_id) return ReceiveMessage(context, message);
+  if (context.conduit == nullptr) {
+    return absl::UnavailableError(fmt::format("this pod is not connected to pod '{}'", pod));
+  }
+  return context.conduit
+      ->CallTarget<DeliverMessage>(
+          pod, {.homeUID = message.to_uid},
+          {.id = message.id, .from = message.from_uid, .kind = message.kind, .body = message.body},
+          {.timeout = context.options.call_timeout})
+      .status();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> PodOf(const Context& context, const std::string& uid) {
+  PODKIT_ASSIGN_OR_RETURN(User user, context.directory->Find(uid));
+  return std::move(user.pod);
+}
+
+absl::StatusOr<std::unique_ptr<HomeChild>> OpenChild(const Context& context, CollectionInfo info,
+                                                     const Actor& actor) {
+  PODKIT_ASSIGN_OR_RETURN(const std::string pod, PodOf(context, info.owner_uid));
+  if (pod != context.pod_id) {
+    return std::make_unique<ExternalHomeChild>(context, std::move(info), actor);
+  }
+  PODKIT_ASSIGN_OR_RETURN(auto store, context.stores->GetExisting(info.owner_uid));
+  return MakeInternalHomeChild(std::move(store), std::move(info), actor, context.options);
+}
+
+struct Store::Impl {
+  Context context;
+};
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Store::~Store() = default;
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options,
+                                                   std::shared_ptr<const UserDirectory> directory,
+                                                   conduit::Conduit* conduit, std::string pod_id) {
+  PODKIT_ASSIGN_OR_RETURN(auto stores, UserStores::Open({.folder = options.folder,
+                                                         .pod_id = pod_id,
+                                                         .max_open_files = options.max_open_files,
+                                                         .now = options.now}));
+  auto impl = std::make_unique<Impl>();
+  Context& context = impl->context;
+  context.options = std::move(options);
+  context.pod_id = std::move(pod_id);
+  context.directory = std::move(directory);
+  context.conduit = conduit;
+  context.stores = std::move(stores);
+  context.postman = std::make_unique<Postman>(
+      context.stores.get(), context.options,
+      [&context](const Message& message) { return Carry(context, message); });
+  if (conduit != nullptr) RegisterRemoteActions(context, *conduit);
+  PODKIT_RETURN_IF_ERROR(context.postman->Start());
+  return std::unique_ptr<Store>(new Store(std::move(impl)));
+}
+
+const std::string& Store::pod_id() const { return impl_->context.pod_id; }
+
+const UserDirectory& Store::directory() const { return *impl_->context.directory; }
+
+absl::StatusOr<std::unique_ptr<Home>> Store::HomeFor(const std::string& uid,
+                                                     const std::string& actor) {
+  const Context& context = impl_->context;
+  if (!actor.empty()) PODKIT_RETURN_IF_ERROR(PodOf(context, actor).status());
+  PODKIT_ASSIGN_OR_RETURN(const std::string pod, PodOf(context, uid));
+  if (pod == context.pod_id) return InternalHome::Open(context, uid, actor);
+  return std::make_unique<ExternalHome>(context, uid, actor);
+}
+
+absl::StatusOr<std::vector<HomeInfo>> Store::ListHomes() {
+  return impl_->context.stores->ListHomes();
+}
+
+absl::Time Store::DeliverMessages() { return impl_->context.postman->DeliverDue(); }
+
+absl::StatusOr<std::vector<PendingMessage>> Store::PendingMessages() {
+  return impl_->context.postman->Pending();
+}
+
+StoreStats Store::Stats() const {
+  const Context& context = impl_->context;
+  const UserStore::Counters counters = context.stores->counters();
+  return {.open_files = static_cast<int64_t>(context.stores->open_files()),
+          .reads = counters.reads,
+          .writes = counters.writes,
+          .commits = counters.commits,
+          .messages_delivered = context.postman->delivered(),
+          .messages_failed = context.postman->failed()};
+}
+
+}  // namespace podkit::store
