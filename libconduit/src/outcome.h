@@ -1,6 +1,7 @@
 // What a status carries besides its code and message: a named error, and how a call ended.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -10,6 +11,9 @@ namespace podkit::conduit::internal {
 
 // `status` with an outcome that OutcomeOf reports before it looks at anything else.
 absl::Status WithOutcome(absl::Status status, Outcome outcome);
+
+// `status` with another message; it keeps what it carries.
+absl::Status WithMessage(const absl::Status& status, std::string_view message);
 
 // The name of a code on the wire, "not_found", and back; kUnknown for a name that is not known.
 // Never kOk.
