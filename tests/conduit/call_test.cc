@@ -27,14 +27,15 @@ void ServeCheese(Conduit& conduit) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("A ping is answered in both directions", "[conduit][call]", InProcessBed) {
+TEMPLATE_TEST_CASE("A ping is answered in both directions", "[conduit][call]", InProcessBed,
+                   HttpBed) {
   TestType bed;
   CHECK(bed.a.template Call<Ping>("B").status() == absl::OkStatus());
   CHECK(bed.b.template Call<Ping>("A").status() == absl::OkStatus());
 }
 
 TEMPLATE_TEST_CASE("A command carries its arguments and its response", "[conduit][call]",
-                   InProcessBed) {
+                   InProcessBed, HttpBed) {
   TestType bed;
   ServeCheese(bed.a);
   ServeCheese(bed.b);
@@ -47,7 +48,7 @@ TEMPLATE_TEST_CASE("A command carries its arguments and its response", "[conduit
 }
 
 TEMPLATE_TEST_CASE("A declared error comes back as its own type with its fields",
-                   "[conduit][call][error]", InProcessBed) {
+                   "[conduit][call][error]", InProcessBed, HttpBed) {
   TestType bed;
   ServeCheese(bed.b);
   const absl::Status status = bed.a.template Call<EatCheez>("B", {.name = "brie"}).status();
@@ -61,7 +62,7 @@ TEMPLATE_TEST_CASE("A declared error comes back as its own type with its fields"
 }
 
 TEMPLATE_TEST_CASE("An undeclared error comes back as a reference to the other pod's log",
-                   "[conduit][call][error]", InProcessBed) {
+                   "[conduit][call][error]", InProcessBed, HttpBed) {
   TestType bed;
   ServeCheese(bed.b);
   const absl::Status status =
@@ -77,7 +78,7 @@ TEMPLATE_TEST_CASE("An undeclared error comes back as a reference to the other p
 }
 
 TEMPLATE_TEST_CASE("A command that the other pod does not know says since when it exists",
-                   "[conduit][call][error]", InProcessBed) {
+                   "[conduit][call][error]", InProcessBed, HttpBed) {
   TestType bed;
   const absl::Status status = bed.a.template Call<EatCheez>("B", {.name = "brie"}).status();
   CHECK(OutcomeOf(status) == Outcome::kNotImplemented);

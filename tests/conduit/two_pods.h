@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,9 +12,11 @@
 #include "absl/base/thread_annotations.h"
 #include "common/mutex.h"
 #include "podkit/conduit/conduit.h"
+#include "podkit/conduit/http_transport.h"
 #include "podkit/conduit/in_process.h"
 #include "tests/support/catch.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/loopback_server.h"
 
 namespace podkit::conduit {
 
@@ -46,21 +49,26 @@ class LogLines {
 };
 
 // The pods as `own_id` knows them.
-inline std::shared_ptr<Pods> PodsOf(std::string own_id, std::vector<std::string> keys = {kKey}) {
-  std::vector<Pod> pods;
-  for (const char* id : {"A", "B"}) pods.push_back(Pod{.id = id, .keys = keys});
-  return testing::ValueOf(Pods::Create(std::move(pods), std::move(own_id)));
+inline std::shared_ptr<Pods> PodsOf(std::string own_id, std::vector<std::string> keys = {kKey},
+                                    std::vector<std::string> hosts_of_a = {},
+                                    std::vector<std::string> hosts_of_b = {}) {
+  return testing::ValueOf(
+      Pods::Create({Pod{.id = "A", .hosts = std::move(hosts_of_a), .keys = keys},
+                    Pod{.id = "B", .hosts = std::move(hosts_of_b), .keys = keys}},
+                   std::move(own_id)));
 }
 
-// Both conduits in one process, on a clock that the test moves.
-struct InProcessBed {
-  testing::FakeClock clock;
-  LogLines log_a;
-  LogLines log_b;
-  InProcessNetwork network;
-  Conduit a;
-  Conduit b;
+// What a bed can make pod B do to a request.
+enum class Trouble {
+  kNone,
+  kDown,       // It cannot be reached.
+  kLoseReply,  // It executes the request; the reply does not arrive.
+  kStall,      // It takes the request and never answers.
+};
 
+// Both conduits in one process, on a clock that the test moves.
+class InProcessBed {
+ public:
   explicit InProcessBed(ConduitOptions options = {})
       : a(PodsOf("A"), &network, With(options, log_a)),
         b(PodsOf("B"), &network, With(options, log_b)) {
@@ -68,12 +76,110 @@ struct InProcessBed {
     network.Connect("B", [this](const WireRequest& request) { return b.Receive(request); });
   }
 
+  void SetTrouble(Trouble trouble) {
+    using Fault = InProcessNetwork::Fault;
+    constexpr Fault kFaults[] = {Fault::kNone, Fault::kRefuse, Fault::kLoseReply, Fault::kStall};
+    network.SetFault("B", kFaults[static_cast<int>(trouble)]);
+  }
+
+  // Sends to B what is not made by a conduit.
+  WireReply Send(const WireRequest& request) {
+    return testing::ValueOf(network.Send(*a.pods().Find("B"), request, clock.Now()));
+  }
+
+  testing::FakeClock clock;
+  LogLines log_a;
+  LogLines log_b;
+  InProcessNetwork network;
+  Conduit a;
+  Conduit b;
+
  private:
   ConduitOptions With(ConduitOptions options, LogLines& log) {
     options.now = clock.function();
     options.log = log.sink();
     return options;
   }
+};
+
+// Mounts a conduit on the server of the tests.
+inline testing::LoopbackReply Mount(Conduit& conduit, const testing::LoopbackRequest& request) {
+  testing::LoopbackReply reply;
+  const auto header = [&](const char* name) {
+    const auto found = request.headers.find(name);
+    return found == request.headers.end() ? std::string() : found->second;
+  };
+  if (request.method != "POST" || request.path != kConduitPath) {
+    reply.status = 404;
+    return reply;
+  }
+  WireReply answer = conduit.Receive({.content_type = header("content-type"),
+                                      .authorization = header("authorization"),
+                                      .body = request.body});
+  reply.status = answer.status;
+  if (!answer.content_type.empty()) reply.headers.emplace_back("Content-Type", answer.content_type);
+  if (!answer.authorization.empty()) {
+    reply.headers.emplace_back("X-Podkit-Authorization", answer.authorization);
+  }
+  reply.body = std::move(answer.body);
+  return reply;
+}
+
+// Each conduit behind an HTTP server on loopback.
+class HttpBed {
+ public:
+  explicit HttpBed(ConduitOptions options = {})
+      : transport({.now = clock.function()}),
+        server_a_(std::make_unique<testing::LoopbackServer>(
+            [this](const testing::LoopbackRequest& request) { return Mount(a, request); })),
+        server_b_(std::make_unique<testing::LoopbackServer>(
+            [this](const testing::LoopbackRequest& request) { return AnswerB(request); })),
+        a(PodsOf("A", {kKey}, {server_a_->address()}, {server_b_->address()}), &transport,
+          With(options, log_a)),
+        b(PodsOf("B", {kKey}, {server_a_->address()}, {server_b_->address()}), &transport,
+          With(options, log_b)) {}
+  ~HttpBed() {
+    server_a_.reset();
+    server_b_.reset();
+  }
+
+  void SetTrouble(Trouble trouble) {
+    if (trouble == Trouble::kDown) server_b_.reset();
+    trouble_ = trouble;
+  }
+
+  WireReply Send(const WireRequest& request) {
+    return testing::ValueOf(
+        transport.Send(*a.pods().Find("B"), request, clock.Now() + absl::Seconds(30)));
+  }
+
+  testing::FakeClock clock;
+  LogLines log_a;
+  LogLines log_b;
+  HttpTransport transport;
+
+ private:
+  ConduitOptions With(ConduitOptions options, LogLines& log) {
+    options.now = clock.function();
+    options.log = log.sink();
+    return options;
+  }
+
+  testing::LoopbackReply AnswerB(const testing::LoopbackRequest& request) {
+    using Action = testing::LoopbackReply::Action;
+    if (trouble_ == Trouble::kStall) return {.action = Action::kStall};
+    testing::LoopbackReply reply = Mount(b, request);
+    if (trouble_ == Trouble::kLoseReply) reply.action = Action::kClose;
+    return reply;
+  }
+
+  std::atomic<Trouble> trouble_{Trouble::kNone};
+  std::unique_ptr<testing::LoopbackServer> server_a_;
+  std::unique_ptr<testing::LoopbackServer> server_b_;
+
+ public:
+  Conduit a;
+  Conduit b;
 };
 
 }  // namespace podkit::conduit
