@@ -19,6 +19,7 @@ TEST_CASE("MutexLock lets one thread at a time into its scope", "[common][mutex]
   constexpr int kRounds = 5000;
   Counter counter;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&counter] {
       for (int round = 0; round < kRounds; ++round) {
