@@ -1,0 +1,82 @@
+// Transactions on one collection in the name of one actor, whose rights are checked inside of each.
+#pragma once
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/status_macros.h"
+#include "internal/object_table.h"
+#include "internal/rights.h"
+#include "podkit/store/store.h"
+#include "podkit/store/types.h"
+#include "sqlite/user_store.h"
+
+namespace podkit::store {
+
+class CollectionAccess {
+ public:
+  // `options` must outlive this and all its copies.
+  CollectionAccess(std::shared_ptr<UserStore> owner_store, CollectionInfo info, Actor actor,
+                   const StoreOptions& options)
+      : store_(std::move(owner_store)),
+        info_(std::move(info)),
+        actor_(std::move(actor)),
+        options_(&options) {}
+
+  const CollectionInfo& info() const { return info_; }
+  const Actor& actor() const { return actor_; }
+  const StoreOptions& options() const { return *options_; }
+  absl::Time Now() const { return options_->now(); }
+
+  // Calls `body` with an ObjectTable& and returns its StatusOr, if the actor may read.
+  template <typename Body>
+  std::invoke_result_t<Body, ObjectTable&> Read(const Body& body) const {
+    std::invoke_result_t<Body, ObjectTable&> result = absl::UnknownError("");
+    absl::Status status = store_->Read([&](Database& database) -> absl::Status {
+      PODKIT_RETURN_IF_ERROR(CheckRead(database, info_.id, actor_));
+      return Call(database, body, &result);
+    });
+    if (!status.ok()) return status;
+    return result;
+  }
+
+  // The same in a transaction that writes, if the actor may write.
+  template <typename Body>
+  std::invoke_result_t<Body, ObjectTable&> Write(const Body& body) const {
+    std::invoke_result_t<Body, ObjectTable&> result = absl::UnknownError("");
+    absl::Status status = store_->Write([&](Database& database) -> absl::Status {
+      PODKIT_RETURN_IF_ERROR(CheckWrite(database, info_.id, actor_));
+      return Call(database, body, &result);
+    });
+    if (!status.ok()) return status;
+    return result;
+  }
+
+  // What a write answers that fails for `reason` before it begins: who has no right to it learns
+  // nothing else.
+  absl::Status RefuseWrite(const absl::Status& reason) const {
+    return store_->Read([&](Database& database) -> absl::Status {
+      PODKIT_RETURN_IF_ERROR(CheckWrite(database, info_.id, actor_));
+      return reason;
+    });
+  }
+
+ private:
+  template <typename Body, typename Result>
+  absl::Status Call(Database& database, const Body& body, Result* result) const {
+    ObjectTable table(database, info_.id, info_.name);
+    *result = body(table);
+    return result->status();
+  }
+
+  std::shared_ptr<UserStore> store_;
+  CollectionInfo info_;
+  Actor actor_;
+  const StoreOptions* options_;
+};
+
+}  // namespace podkit::store

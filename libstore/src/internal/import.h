@@ -1,0 +1,29 @@
+// Puts the objects of an iCalendar stream into a collection: one for each UID, all or nothing.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "internal/object_table.h"
+#include "podkit/store/calendar_data.h"
+#include "podkit/store/types.h"
+
+namespace podkit::store {
+
+struct ImportPlan {
+  ImportedCalendar calendar;
+  std::vector<ObjectContent> contents;  // Of calendar.objects, whose texts they point to.
+};
+
+// InvalidCalendarData. Takes long: for use before a transaction.
+absl::StatusOr<ImportPlan> PlanImport(std::string_view stream, int64_t max_object_bytes);
+
+// Creates or updates each object. On an error the transaction must be given up. Inside of
+// UserStore::Write.
+absl::StatusOr<ImportReport> ImportObjects(ObjectTable& table, const ImportPlan& plan,
+                                           absl::Time now);
+
+}  // namespace podkit::store

@@ -1,0 +1,210 @@
+#include "internal/internal_home_child.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "calendar/export.h"
+#include "common/status_macros.h"
+#include "internal/collection_access.h"
+#include "internal/collection_sync.h"
+#include "internal/import.h"
+#include "internal/internal_object_resource.h"
+#include "internal/object_changes.h"
+#include "internal/search.h"
+#include "podkit/store/errors.h"
+
+namespace podkit::store {
+namespace {
+
+absl::Status CheckName(const std::string& name) {
+  if (IsValidName(name)) return absl::OkStatus();
+  return MakeError(InvalidName{.name = name},
+                   "an object's name is 1 to 255 bytes of UTF-8 without '/' and control "
+                   "characters, and does not begin with '.'");
+}
+
+class InternalHomeChild final : public HomeChild {
+ public:
+  explicit InternalHomeChild(CollectionAccess collection) : collection_(std::move(collection)) {}
+
+  const CollectionInfo& info() const override { return collection_.info(); }
+
+  absl::StatusOr<std::vector<std::string>> ListObjects() override;
+  absl::StatusOr<int64_t> CountObjects() override;
+  absl::StatusOr<std::vector<ObjectInfo>> LoadObjects() override;
+  absl::StatusOr<std::vector<ObjectInfo>> LoadObjectsWithNames(
+      const std::vector<std::string>& names) override;
+  absl::StatusOr<ObjectInfo> FindObject(const ObjectKey& key) override;
+  absl::StatusOr<std::unique_ptr<ObjectResource>> ObjectWith(const ObjectKey& key) override;
+  absl::StatusOr<std::optional<std::string>> NameForUid(const std::string& uid) override;
+  absl::StatusOr<std::optional<std::string>> UidForName(const std::string& name) override;
+  absl::StatusOr<std::map<std::string, Bytes>> Texts(
+      const std::vector<std::string>& names) override;
+  absl::StatusOr<PutResult> PutObject(const std::string& name, const Bytes& text,
+                                      const Precondition& condition) override;
+  absl::Status RemoveObject(const std::string& name, const Precondition& condition) override;
+  absl::StatusOr<ImportReport> Import(const Bytes& calendar) override;
+  absl::StatusOr<Bytes> Export() override;
+  absl::StatusOr<ObjectInfo> MoveObject(const std::string& name,
+                                        const std::string& to_collection_id,
+                                        const std::string& to_name) override;
+  absl::StatusOr<std::string> SyncToken() override;
+  absl::StatusOr<Changes> ChangesSince(const std::string& sync_token) override;
+  absl::StatusOr<std::vector<ObjectInfo>> Search(const Query& query) override;
+
+ private:
+  const CollectionAccess collection_;
+};
+
+absl::StatusOr<std::vector<std::string>> InternalHomeChild::ListObjects() {
+  return collection_.Read([](ObjectTable& table) { return table.Names(); });
+}
+
+absl::StatusOr<int64_t> InternalHomeChild::CountObjects() {
+  return collection_.Read([](ObjectTable& table) { return table.Count(); });
+}
+
+absl::StatusOr<std::vector<ObjectInfo>> InternalHomeChild::LoadObjects() {
+  return collection_.Read([](ObjectTable& table) { return table.ChangedSince(0); });
+}
+
+absl::StatusOr<std::vector<ObjectInfo>> InternalHomeChild::LoadObjectsWithNames(
+    const std::vector<std::string>& names) {
+  return collection_.Read([&](ObjectTable& table) -> absl::StatusOr<std::vector<ObjectInfo>> {
+    std::vector<ObjectInfo> objects;
+    for (const std::string& name : names) {
+      PODKIT_ASSIGN_OR_RETURN(auto object, table.FindByName(name));
+      if (object) objects.push_back(*std::move(object));
+    }
+    return objects;
+  });
+}
+
+absl::StatusOr<ObjectInfo> InternalHomeChild::FindObject(const ObjectKey& key) {
+  return collection_.Read([&](ObjectTable& table) { return table.Find(key); });
+}
+
+absl::StatusOr<std::unique_ptr<ObjectResource>> InternalHomeChild::ObjectWith(
+    const ObjectKey& key) {
+  PODKIT_ASSIGN_OR_RETURN(ObjectInfo object, FindObject(key));
+  return MakeInternalObjectResource(collection_, std::move(object));
+}
+
+absl::StatusOr<std::optional<std::string>> InternalHomeChild::NameForUid(const std::string& uid) {
+  return collection_.Read([&](ObjectTable& table) -> absl::StatusOr<std::optional<std::string>> {
+    PODKIT_ASSIGN_OR_RETURN(auto object, table.FindByUid(uid));
+    if (!object) return std::nullopt;
+    return std::move(object->name);
+  });
+}
+
+absl::StatusOr<std::optional<std::string>> InternalHomeChild::UidForName(const std::string& name) {
+  return collection_.Read([&](ObjectTable& table) -> absl::StatusOr<std::optional<std::string>> {
+    PODKIT_ASSIGN_OR_RETURN(auto object, table.FindByName(name));
+    if (!object) return std::nullopt;
+    return std::move(object->uid);
+  });
+}
+
+absl::StatusOr<std::map<std::string, Bytes>> InternalHomeChild::Texts(
+    const std::vector<std::string>& names) {
+  return collection_.Read([&](ObjectTable& table) -> absl::StatusOr<std::map<std::string, Bytes>> {
+    std::map<std::string, Bytes> texts;
+    for (const std::string& name : names) {
+      PODKIT_ASSIGN_OR_RETURN(const auto object, table.FindByName(name));
+      if (!object) continue;
+      PODKIT_ASSIGN_OR_RETURN(auto text, table.TextOf(object->id));
+      texts[name] = Bytes{std::move(text).value_or("")};
+    }
+    return texts;
+  });
+}
+
+absl::StatusOr<PutResult> InternalHomeChild::PutObject(const std::string& name, const Bytes& text,
+                                                       const Precondition& condition) {
+  absl::Status status = CheckName(name);
+  if (!status.ok()) return collection_.RefuseWrite(status);
+  const auto content = UnderstandObject(name, text.data, collection_.options().max_object_bytes);
+  if (!content.ok()) return collection_.RefuseWrite(content.status());
+  return collection_.Write([&](ObjectTable& table) {
+    return PutObjectByName(table, name, *content, condition, collection_.Now());
+  });
+}
+
+absl::Status InternalHomeChild::RemoveObject(const std::string& name,
+                                             const Precondition& condition) {
+  return collection_
+      .Write([&](ObjectTable& table) -> absl::StatusOr<bool> {
+        PODKIT_ASSIGN_OR_RETURN(const ObjectInfo object, table.Find({.name = name}));
+        PODKIT_RETURN_IF_ERROR(store::RemoveObject(table, object, condition, collection_.Now()));
+        return true;
+      })
+      .status();
+}
+
+absl::StatusOr<ImportReport> InternalHomeChild::Import(const Bytes& calendar) {
+  const auto plan = PlanImport(calendar.data, collection_.options().max_object_bytes);
+  if (!plan.ok()) return collection_.RefuseWrite(plan.status());
+  return collection_.Write(
+      [&](ObjectTable& table) { return ImportObjects(table, *plan, collection_.Now()); });
+}
+
+absl::StatusOr<Bytes> InternalHomeChild::Export() {
+  return collection_.Read([](ObjectTable& table) -> absl::StatusOr<Bytes> {
+    CalendarExport stream;
+    absl::Status status;
+    PODKIT_RETURN_IF_ERROR(
+        table.VisitTexts(std::nullopt, [&](const ObjectInfo& object, const std::string& text) {
+          const absl::Status added = stream.Add(text);
+          if (!added.ok() && status.ok()) status = RefuseCalendar(object.name, added);
+        }));
+    PODKIT_RETURN_IF_ERROR(status);
+    return Bytes{std::move(stream).Finish()};
+  });
+}
+
+absl::StatusOr<ObjectInfo> InternalHomeChild::MoveObject(const std::string& name,
+                                                         const std::string& to_collection_id,
+                                                         const std::string& to_name) {
+  absl::Status status = CheckName(to_name);
+  if (!status.ok()) return collection_.RefuseWrite(status);
+  return collection_.Write([&](ObjectTable& from) -> absl::StatusOr<ObjectInfo> {
+    if (to_collection_id == from.collection_id()) {
+      return store::MoveObject(from, name, from, to_name, collection_.Now());
+    }
+    // The share that the actor names is one of the first collection only.
+    PODKIT_RETURN_IF_ERROR(CheckWrite(from.database(), to_collection_id,
+                                      Actor{.uid = collection_.actor().uid, .share_uid = ""}));
+    ObjectTable to(from.database(), to_collection_id, to_collection_id);
+    return store::MoveObject(from, name, to, to_name, collection_.Now());
+  });
+}
+
+absl::StatusOr<std::string> InternalHomeChild::SyncToken() {
+  return collection_.Read(CollectionSyncToken);
+}
+
+absl::StatusOr<Changes> InternalHomeChild::ChangesSince(const std::string& sync_token) {
+  return collection_.Read(
+      [&](ObjectTable& table) { return CollectionChangesSince(table, sync_token); });
+}
+
+absl::StatusOr<std::vector<ObjectInfo>> InternalHomeChild::Search(const Query& query) {
+  const auto plan = PlanSearch(query);
+  return collection_.Read([&](ObjectTable& table) -> absl::StatusOr<std::vector<ObjectInfo>> {
+    PODKIT_RETURN_IF_ERROR(plan.status());
+    return SearchObjects(table, *plan);
+  });
+}
+
+}  // namespace
+
+std::unique_ptr<HomeChild> MakeInternalHomeChild(std::shared_ptr<UserStore> owner_store,
+                                                 CollectionInfo info, Actor actor,
+                                                 const StoreOptions& options) {
+  return std::make_unique<InternalHomeChild>(
+      CollectionAccess(std::move(owner_store), std::move(info), std::move(actor), options));
+}
+
+}  // namespace podkit::store

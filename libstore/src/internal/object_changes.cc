@@ -1,0 +1,157 @@
+#include "internal/object_changes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "hash.h"
+#include "ids.h"
+#include "podkit/store/errors.h"
+
+namespace podkit::store {
+namespace {
+
+constexpr size_t kEtagDigits = 32;
+
+absl::Status CheckComponent(ObjectTable& table, const std::string& component) {
+  PODKIT_ASSIGN_OR_RETURN(const auto supported, table.Components());
+  if (supported.empty()) return absl::OkStatus();
+  if (std::find(supported.begin(), supported.end(), component) != supported.end()) {
+    return absl::OkStatus();
+  }
+  return MakeError(
+      UnsupportedComponent{.collection = table.name(), .component = component},
+      fmt::format("collection '{}' takes no {}: use another collection", table.name(), component));
+}
+
+// Whether `name` is as the caller expects; `existing` is what has it.
+absl::Status CheckPrecondition(const ObjectTable& table, const std::string& name,
+                               const std::optional<ObjectInfo>& existing,
+                               const Precondition& condition) {
+  if (condition.must_not_exist && existing) {
+    return MakeError(ObjectExists{.collection = table.name(), .object = name},
+                     fmt::format("collection '{}' has an object '{}' already", table.name(), name));
+  }
+  if (!condition.etag || (existing && existing->etag == *condition.etag)) return absl::OkStatus();
+  const std::string present = existing ? existing->etag : "";
+  return MakeError(
+      PreconditionFailed{.object = name, .etag = present},
+      existing ? fmt::format("object '{}' has the ETag {} now: read it again", name, present)
+               : fmt::format("object '{}' is not there any more", name));
+}
+
+// A UID is in a collection once.
+absl::Status CheckUid(ObjectTable& table, const std::string& uid) {
+  PODKIT_ASSIGN_OR_RETURN(const auto holder, table.FindByUid(uid));
+  if (!holder) return absl::OkStatus();
+  return MakeError(UidConflict{.uid = uid, .object = holder->name},
+                   fmt::format("collection '{}' has the UID '{}' already, in object '{}'",
+                               table.name(), uid, holder->name));
+}
+
+void Describe(const ObjectContent& content, absl::Time now, ObjectInfo* object) {
+  object->component = content.facts.component;
+  object->etag = content.etag;
+  object->size = static_cast<int64_t>(content.text.size());
+  object->summary = content.facts.summary;
+  object->modified = now;
+}
+
+absl::StatusOr<PutResult> Create(ObjectTable& table, const std::string& name,
+                                 const ObjectContent& content, absl::Time now) {
+  PODKIT_RETURN_IF_ERROR(CheckUid(table, content.facts.uid));
+  ObjectInfo object = {.id = NewId(), .name = name, .uid = content.facts.uid, .created = now};
+  Describe(content, now, &object);
+  PODKIT_ASSIGN_OR_RETURN(const int64_t revision, table.BeginChange(now));
+  PODKIT_RETURN_IF_ERROR(table.Insert(object, content, revision));
+  return PutResult{.object = std::move(object), .created = true};
+}
+
+absl::StatusOr<PutResult> Replace(ObjectTable& table, ObjectInfo object,
+                                  const ObjectContent& content, absl::Time now) {
+  if (object.uid != content.facts.uid) {
+    return MakeError(UidChanged{.object = object.name, .uid = object.uid},
+                     fmt::format("object '{}' has the UID '{}', which must stay: the new text has "
+                                 "'{}'",
+                                 object.name, object.uid, content.facts.uid));
+  }
+  if (object.etag == content.etag && object.size == static_cast<int64_t>(content.text.size())) {
+    return PutResult{.object = std::move(object), .unchanged = true};
+  }
+  Describe(content, now, &object);
+  PODKIT_ASSIGN_OR_RETURN(const int64_t revision, table.BeginChange(now));
+  PODKIT_RETURN_IF_ERROR(table.Replace(object, content, revision));
+  return PutResult{.object = std::move(object)};
+}
+
+}  // namespace
+
+std::string EtagOf(std::string_view text) { return Sha256Hex(text).substr(0, kEtagDigits); }
+
+absl::StatusOr<ObjectContent> UnderstandObject(const std::string& name, std::string_view text,
+                                               int64_t max_bytes) {
+  if (text.size() > static_cast<size_t>(max_bytes)) {
+    return MakeError(
+        StoreFull{.object = name},
+        fmt::format("object '{}' has {} bytes: {} are the limit", name, text.size(), max_bytes));
+  }
+  auto facts = ValidateCalendarObject(text, CalendarSource::kClient,
+                                      {.max_object_bytes = static_cast<size_t>(max_bytes)});
+  if (!facts.ok()) return RefuseCalendar(name, facts.status());
+  return ObjectContent{.text = text, .etag = EtagOf(text), .facts = *std::move(facts)};
+}
+
+absl::Status RefuseCalendar(const std::string& what, const absl::Status& status) {
+  const auto error = GetCalendarDataError(status);
+  if (!error) return status;
+  return MakeError(InvalidCalendarData{.line = error->line, .reason = error->reason},
+                   fmt::format("'{}': {}", what, std::string(status.message())));
+}
+
+absl::StatusOr<PutResult> PutObjectByName(ObjectTable& table, const std::string& name,
+                                          const ObjectContent& content,
+                                          const Precondition& condition, absl::Time now) {
+  PODKIT_RETURN_IF_ERROR(CheckComponent(table, content.facts.component));
+  PODKIT_ASSIGN_OR_RETURN(auto existing, table.FindByName(name));
+  PODKIT_RETURN_IF_ERROR(CheckPrecondition(table, name, existing, condition));
+  if (existing) return Replace(table, *std::move(existing), content, now);
+  return Create(table, name, content, now);
+}
+
+absl::StatusOr<PutResult> PutObjectById(ObjectTable& table, const ObjectInfo& object,
+                                        const ObjectContent& content, const Precondition& condition,
+                                        absl::Time now) {
+  PODKIT_RETURN_IF_ERROR(CheckComponent(table, content.facts.component));
+  PODKIT_ASSIGN_OR_RETURN(auto existing, table.FindById(object.id));
+  if (!existing) return NoSuchObjectError(table.name(), object.name);
+  PODKIT_RETURN_IF_ERROR(CheckPrecondition(table, existing->name, existing, condition));
+  return Replace(table, *std::move(existing), content, now);
+}
+
+absl::Status RemoveObject(ObjectTable& table, const ObjectInfo& object,
+                          const Precondition& condition, absl::Time now) {
+  PODKIT_RETURN_IF_ERROR(CheckPrecondition(table, object.name, object, {.etag = condition.etag}));
+  PODKIT_ASSIGN_OR_RETURN(const int64_t revision, table.BeginChange(now));
+  return table.Remove(object, revision);
+}
+
+absl::StatusOr<ObjectInfo> MoveObject(ObjectTable& from, const std::string& name, ObjectTable& to,
+                                      const std::string& to_name, absl::Time now) {
+  PODKIT_ASSIGN_OR_RETURN(ObjectInfo object, from.Find({.name = name}));
+  const bool stays = from.collection_id() == to.collection_id();
+  if (stays && name == to_name) return object;
+  PODKIT_RETURN_IF_ERROR(CheckComponent(to, object.component));
+  PODKIT_ASSIGN_OR_RETURN(const auto occupant, to.FindByName(to_name));
+  PODKIT_RETURN_IF_ERROR(CheckPrecondition(to, to_name, occupant, {.must_not_exist = true}));
+  if (!stays) PODKIT_RETURN_IF_ERROR(CheckUid(to, object.uid));
+  PODKIT_ASSIGN_OR_RETURN(const int64_t revision, from.BeginChange(now));
+  if (!stays) PODKIT_RETURN_IF_ERROR(to.SetRevision(revision, now));
+  PODKIT_RETURN_IF_ERROR(to.MoveHere(from, object, to_name, revision));
+  object.name = to_name;
+  return object;
+}
+
+}  // namespace podkit::store
