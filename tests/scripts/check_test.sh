@@ -11,7 +11,7 @@ cd "$tree"
 plant() { mkdir -p "$(dirname "$1")"; printf '%b' "$2" >"$1"; }
 
 plant .clang-format 'BasedOnStyle: Google\nColumnLimit: 100\n'
-plant CMakeLists.txt 'fine.cc non_ascii.cc unfinished.cc using.cc mutex.cc todo.cc relative.cc format.cc long.cc tests/sleep.cc\n'
+plant CMakeLists.txt 'fine.cc examples/fine/main.cc non_ascii.cc unfinished.cc using.cc mutex.cc todo.cc relative.cc format.cc long.cc tests/sleep.cc\n'
 plant libconduit/CMakeLists.txt 'src/library.cc\n'
 plant libstore/CMakeLists.txt 'src/user.cc src/boost.cc\n include/podkit/store/conditional.h include/podkit/store/curl.h\n'
 plant fine.cc '#include <string>\nint Fine() { return 0; }  // absl::Mutex is named in a comment only\n'
@@ -45,6 +45,8 @@ breach common/library.h 2 'common/ must not include a library' '#pragma once\n#i
 breach relative.cc 1 'include by the path from the root, not relative' '#include "../common/text.h"\n'
 breach forgotten.cc 1 'no CMakeLists.txt names this file' 'int Forgotten() { return 0; }\n'
 breach format.cc 1 'not formatted, run clang-format-16 -i' 'int  Format( ){return 0;}\n'
+breach README.md 3 'not in any example: Fine(2);' '```cpp\nFine(1);\n  Fine(2);\n```\n'
+plant examples/fine/main.cc 'Fine(1);\n'
 breach docs/page.md 2 'no such page: gone.md' '[here](page.md#a) [web](https://example.org/x)\n[gone](gone.md)\n'
 breach script/broken 1 'a script that is not executable' '#!/usr/bin/env bash\n'
 breach script/packages.txt 1 'docs/dependencies.md lacks libfoo-dev' '[build]\nlibfoo-dev\n'
@@ -60,8 +62,8 @@ diff <(printf '%s\n' "${expected[@]}" | sort) <(sort <<<"$found") || {
   exit 1
 }
 
-rm -r lib* common docs script
+rm -r lib* common docs examples script
 find . -name '*.cc' -not -name fine.cc -delete
-rm once.h
+rm once.h README.md
 echo fine.cc >CMakeLists.txt
 "$check" "$tree"
