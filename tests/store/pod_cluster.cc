@@ -1,0 +1,112 @@
+#include "pod_cluster.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace podkit::testing {
+namespace {
+
+std::string KeyOf(const std::string& a, const std::string& b) {
+  return fmt::format("the key that only {} and {} share, 32+ bytes", std::min(a, b),
+                     std::max(a, b));
+}
+
+}  // namespace
+
+PodCluster::PodCluster(std::vector<std::string> pods) : ids_(std::move(pods)) {
+  directory_ = ValueOf(store::FileUserDirectory::Create({{"ann", "Ann", "A"},
+                                                         {"abe", "Abe", "A"},
+                                                         {"bob", "Bob", "B"},
+                                                         {"bea", "Bea", "B"},
+                                                         {"cat", "Cat", "C"}}));
+  for (const std::string& id : ids_) Start(id);
+}
+
+PodCluster::~PodCluster() {
+  for (const std::string& id : ids_) Stop(id);
+}
+
+void PodCluster::Start(const std::string& pod) {
+  std::vector<conduit::Pod> known;
+  for (const std::string& id : ids_) {
+    conduit::Pod one = {.id = id, .hosts = {fmt::format("http://{}.example:80", id)}};
+    if (id != pod) one.keys = {KeyOf(id, pod)};
+    known.push_back(std::move(one));
+  }
+  Pod& started = pods_[pod];
+  started.pods = ValueOf(conduit::Pods::Create(std::move(known), pod));
+  started.conduit = std::make_unique<conduit::Conduit>(
+      started.pods, &network_, conduit::ConduitOptions{.now = clock_.function()});
+  started.store = ValueOf(store::Store::Open(
+      {.folder = folder_.File(pod), .deliver_in_background = false, .now = clock_.function()},
+      directory_, started.conduit.get(), pod));
+  network_.Connect(pod, [conduit = started.conduit.get()](const conduit::WireRequest& request) {
+    return conduit->Receive(request);
+  });
+}
+
+void PodCluster::Stop(const std::string& pod) {
+  network_.Connect(pod, nullptr);
+  Pod& stopped = pods_[pod];
+  stopped.store.reset();
+  stopped.conduit.reset();
+}
+
+std::unique_ptr<store::Home> PodCluster::HomeOn(const std::string& pod, const std::string& uid,
+                                                const std::string& actor) {
+  return ValueOf(store(pod).HomeFor(uid, actor));
+}
+
+std::unique_ptr<store::Home> PodCluster::HomeOf(const std::string& uid) {
+  return HomeOn(ValueOf(directory_->Find(uid)).pod, uid, uid);
+}
+
+std::unique_ptr<store::HomeChild> PodCluster::Child(const std::string& uid,
+                                                    const std::string& name) {
+  return ValueOf(HomeOf(uid)->ChildWith({.name = name}));
+}
+
+void PodCluster::Deliver() {
+  for (const auto& [id, pod] : pods_) {
+    if (pod.store) pod.store->DeliverMessages();
+  }
+}
+
+size_t PodCluster::PendingMessages() {
+  size_t pending = 0;
+  for (const auto& [id, pod] : pods_) {
+    if (pod.store) pending += ValueOf(pod.store->PendingMessages()).size();
+  }
+  return pending;
+}
+
+void PodCluster::Settle() {
+  for (int round = 0; round < 20; ++round) {
+    Deliver();
+    if (PendingMessages() == 0) return;
+    clock_.Advance(absl::Minutes(1));
+  }
+  FAIL("messages are still pending");
+}
+
+store::ShareInfo PodCluster::Share(const std::string& owner, const std::string& calendar,
+                                   const std::string& viewer, store::Access access,
+                                   const std::string& name) {
+  const store::ShareInfo share = ValueOf(HomeOf(owner)->Invite(calendar, viewer, access, "Join"));
+  Settle();
+  ValueOf(HomeOf(viewer)->Accept(share.share_uid, name));
+  Settle();
+  return share;
+}
+
+std::string Event(std::string_view uid, std::string_view summary, std::string_view start,
+                  std::string_view end) {
+  return fmt::format(
+      "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Podkit//Test//EN\r\nBEGIN:VEVENT\r\nUID:{}\r\n"
+      "DTSTAMP:20260101T000000Z\r\nDTSTART:{}\r\nDTEND:{}\r\nSUMMARY:{}\r\nEND:VEVENT\r\n"
+      "END:VCALENDAR\r\n",
+      uid, start, end, summary);
+}
+
+}  // namespace podkit::testing

@@ -1,0 +1,87 @@
+// A few pods in one process: each with a store in its own folder, hooked up to the others by an
+// in-process network.
+//
+// Messages are delivered when the test says so, and time stands still until it moves it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "podkit/conduit/conduit.h"
+#include "podkit/conduit/in_process.h"
+#include "podkit/store/errors.h"
+#include "podkit/store/store.h"
+#include "support/catch.h"
+#include "support/fake_clock.h"
+#include "support/temp_dir.h"
+
+namespace podkit::testing {
+
+// Users of the cluster: ann and abe live on pod A, bob and bea on B, cat on C.
+class PodCluster {
+ public:
+  using Fault = conduit::InProcessNetwork::Fault;
+
+  explicit PodCluster(std::vector<std::string> pods = {"A", "B"});
+  ~PodCluster();
+
+  store::Store& store(const std::string& pod) { return *pods_.at(pod).store; }
+  conduit::Conduit& conduit(const std::string& pod) { return *pods_.at(pod).conduit; }
+  conduit::InProcessNetwork& network() { return network_; }
+  FakeClock& clock() { return clock_; }
+
+  // The home of `uid` as he sees it himself through his own pod.
+  std::unique_ptr<store::Home> HomeOf(const std::string& uid);
+  // The home of `uid` through any pod, in the name of `actor`.
+  std::unique_ptr<store::Home> HomeOn(const std::string& pod, const std::string& uid,
+                                      const std::string& actor);
+  std::unique_ptr<store::HomeChild> Child(const std::string& uid, const std::string& name);
+
+  // One attempt for every message that is due.
+  void Deliver();
+  // Attempts, with time passing, until no message waits. Fails the test if some never goes.
+  void Settle();
+  size_t PendingMessages();
+
+  // Stops the pod's store and opens it again from its files.
+  void Stop(const std::string& pod);
+  void Start(const std::string& pod);
+
+  // Shares `calendar` of `owner` with `viewer`, who accepts it as `name`.
+  store::ShareInfo Share(const std::string& owner, const std::string& calendar,
+                         const std::string& viewer, store::Access access, const std::string& name);
+
+ private:
+  struct Pod {
+    std::shared_ptr<conduit::Pods> pods;
+    std::unique_ptr<conduit::Conduit> conduit;
+    std::unique_ptr<store::Store> store;
+  };
+
+  TempDir folder_;
+  FakeClock clock_;
+  conduit::InProcessNetwork network_;
+  std::shared_ptr<store::FileUserDirectory> directory_;
+  std::vector<std::string> ids_;
+  std::map<std::string, Pod> pods_;
+};
+
+// A small event with this UID and summary.
+std::string Event(std::string_view uid, std::string_view summary = "Meeting",
+                  std::string_view start = "20260302T100000Z",
+                  std::string_view end = "20260302T110000Z");
+
+// True if `status` carries the named error E.
+template <typename E>
+bool IsError(const absl::Status& status) {
+  return conduit::GetError<E>(status).has_value();
+}
+template <typename E, typename T>
+bool IsError(const absl::StatusOr<T>& result) {
+  return IsError<E>(result.status());
+}
+
+}  // namespace podkit::testing
