@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace podkit::testing {
@@ -14,7 +15,8 @@ std::string KeyOf(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-PodCluster::PodCluster(std::vector<std::string> pods) : ids_(std::move(pods)) {
+PodCluster::PodCluster(std::vector<std::string> pods, std::set<std::string> trusted)
+    : ids_(std::move(pods)), trusted_(std::move(trusted)) {
   directory_ = ValueOf(store::FileUserDirectory::Create({{"ann", "Ann", "A"},
                                                          {"abe", "Abe", "A"},
                                                          {"bob", "Bob", "B"},
@@ -32,6 +34,7 @@ void PodCluster::Start(const std::string& pod) {
   for (const std::string& id : ids_) {
     conduit::Pod one = {.id = id, .hosts = {fmt::format("http://{}.example:80", id)}};
     if (id != pod) one.keys = {KeyOf(id, pod)};
+    one.acts_for_any_user = trusted_.contains(id);
     known.push_back(std::move(one));
   }
   Pod& started = pods_[pod];

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +26,9 @@ class PodCluster {
  public:
   using Fault = conduit::InProcessNetwork::Fault;
 
-  explicit PodCluster(std::vector<std::string> pods = {"A", "B"});
+  // The others let `trusted` pods act for users who do not live there.
+  explicit PodCluster(std::vector<std::string> pods = {"A", "B"},
+                      std::set<std::string> trusted = {});
   ~PodCluster();
 
   store::Store& store(const std::string& pod) { return *pods_.at(pod).store; }
@@ -66,6 +69,7 @@ class PodCluster {
   conduit::InProcessNetwork network_;
   std::shared_ptr<store::FileUserDirectory> directory_;
   std::vector<std::string> ids_;
+  std::set<std::string> trusted_;
   std::map<std::string, Pod> pods_;
 };
 

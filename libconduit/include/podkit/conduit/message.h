@@ -327,7 +327,7 @@ struct Codec<std::tuple<T...>> {
 
  private:
   template <size_t... I>
-  static absl::Status DecodeElements(const JsonValue& value, std::tuple<T...>* out,
+  static absl::Status DecodeElements(const JsonValue& value, [[maybe_unused]] std::tuple<T...>* out,
                                      std::index_sequence<I...>) {
     absl::Status status;
     [[maybe_unused]] const auto decode = [&](size_t index, auto* element) {
