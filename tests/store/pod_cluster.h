@@ -15,9 +15,9 @@
 #include "podkit/conduit/in_process.h"
 #include "podkit/store/errors.h"
 #include "podkit/store/store.h"
-#include "support/catch.h"
-#include "support/fake_clock.h"
-#include "support/temp_dir.h"
+#include "tests/support/catch.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temp_dir.h"
 
 namespace podkit::testing {
 

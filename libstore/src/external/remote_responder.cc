@@ -136,7 +136,7 @@ absl::Status TakeMessage(const Context& context, const conduit::CallContext& cal
 }  // namespace
 
 absl::Status ReceiveMessage(const Context& context, const Message& message) {
-  PODKIT_ASSIGN_OR_RETURN(const auto store, context.stores->Get(message.to_uid));
+  PODKIT_ASSIGN_OR_RETURN(const auto store, OpenHomeStore(context, message.to_uid));
   return store->Write(
       [&](Database& database) { return ReceiveOnce(database, context.Now(), message); });
 }

@@ -16,29 +16,36 @@ namespace {
 
 constexpr char kFirstCollection[] = "calendar";
 
+// True while nothing ever happened in the home.
+absl::StatusOr<bool> IsNew(Database& database) {
+  PODKIT_ASSIGN_OR_RETURN(const auto revision, database.QueryInteger("SELECT revision FROM home"));
+  return revision.value_or(0) == 0;
+}
+
 }  // namespace
+
+absl::StatusOr<std::shared_ptr<UserStore>> OpenHomeStore(const Context& context,
+                                                         const std::string& uid) {
+  PODKIT_ASSIGN_OR_RETURN(auto store, context.stores->Get(uid));
+  bool is_new = false;
+  PODKIT_RETURN_IF_ERROR(store->Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(is_new, IsNew(database));
+    return absl::OkStatus();
+  }));
+  if (is_new) {
+    PODKIT_RETURN_IF_ERROR(store->Write([&](Database& database) -> absl::Status {
+      PODKIT_ASSIGN_OR_RETURN(const bool still_new, IsNew(database));
+      if (!still_new) return absl::OkStatus();
+      return CreateCollection(database, uid, kFirstCollection, {}, context.Now()).status();
+    }));
+  }
+  return store;
+}
 
 absl::StatusOr<std::unique_ptr<InternalHome>> InternalHome::Open(const Context& context,
                                                                  const std::string& uid,
                                                                  const std::string& actor) {
-  PODKIT_ASSIGN_OR_RETURN(auto store, context.stores->Get(uid));
-  const auto is_new = [](Database& database) -> absl::StatusOr<bool> {
-    PODKIT_ASSIGN_OR_RETURN(const auto revision,
-                            database.QueryInteger("SELECT revision FROM home"));
-    return revision.value_or(0) == 0;
-  };
-  bool empty = false;
-  PODKIT_RETURN_IF_ERROR(store->Read([&](Database& database) -> absl::Status {
-    PODKIT_ASSIGN_OR_RETURN(empty, is_new(database));
-    return absl::OkStatus();
-  }));
-  if (empty) {
-    PODKIT_RETURN_IF_ERROR(store->Write([&](Database& database) -> absl::Status {
-      PODKIT_ASSIGN_OR_RETURN(const bool still_empty, is_new(database));
-      if (!still_empty) return absl::OkStatus();
-      return CreateCollection(database, uid, kFirstCollection, {}, context.Now()).status();
-    }));
-  }
+  PODKIT_ASSIGN_OR_RETURN(auto store, OpenHomeStore(context, uid));
   return std::unique_ptr<InternalHome>(new InternalHome(context, std::move(store), actor));
 }
 

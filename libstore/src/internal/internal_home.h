@@ -12,9 +12,13 @@
 
 namespace podkit::store {
 
+// The file of `uid`, who lives here; with the home's first collection, made if the home is new.
+absl::StatusOr<std::shared_ptr<UserStore>> OpenHomeStore(const Context& context,
+                                                         const std::string& uid);
+
 class InternalHome final : public Home {
  public:
-  // Makes the home's first collection if it has none yet. `context` must outlive the home.
+  // `context` must outlive the home.
   static absl::StatusOr<std::unique_ptr<InternalHome>> Open(const Context& context,
                                                             const std::string& uid,
                                                             const std::string& actor);
