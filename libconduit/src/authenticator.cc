@@ -159,7 +159,7 @@ absl::Status Authenticator::VerifyReply(const SignedExchange& exchange, const Wi
 }
 
 absl::StatusOr<std::shared_ptr<const Authenticator::KeySet>> Authenticator::KeysOf(
-    std::shared_ptr<const Pod> pod) {
+    const std::shared_ptr<const Pod>& pod) {
   {
     MutexLock lock(&mutex_);
     const auto entry = key_sets_.find(pod->id);

@@ -55,7 +55,7 @@ class Authenticator {
     std::vector<HmacKey> keys;
   };
 
-  absl::StatusOr<std::shared_ptr<const KeySet>> KeysOf(std::shared_ptr<const Pod> pod);
+  absl::StatusOr<std::shared_ptr<const KeySet>> KeysOf(const std::shared_ptr<const Pod>& pod);
 
   const std::shared_ptr<Pods> pods_;
   const std::string session_;  // 16 hexadecimal digits that no other process has.

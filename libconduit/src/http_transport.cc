@@ -19,7 +19,8 @@ struct HttpTransport::State {
   Mutex mutex;
   std::map<std::string, std::string> answered_last ABSL_GUARDED_BY(mutex);  // Of each pod.
 
-  explicit State(HttpTransportOptions the_options) : options(the_options), pool(the_options) {}
+  explicit State(HttpTransportOptions the_options)
+      : options(the_options), pool(std::move(the_options)) {}
 
   // The hosts of `pod` in the order in which to try them.
   std::vector<std::string> HostsOf(const Pod& pod) {

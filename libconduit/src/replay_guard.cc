@@ -72,12 +72,14 @@ void ReplayGuard::DropIdle(absl::Time now) {
   if (now < next_drop_ && !clock_went_back) return;
   next_drop_ = now + max_clock_skew_;
   for (auto& [caller, sessions] : callers_) {
-    std::erase_if(sessions, [&](const auto& entry) {
-      const Session& session = *entry.second;
-      if (session.last_used >= now - 2 * max_clock_skew_) return false;
-      earliest_ = std::max(earliest_, session.last_sent + absl::Milliseconds(1));
-      return true;
-    });
+    for (auto session = sessions.begin(); session != sessions.end();) {
+      if (session->second->last_used >= now - 2 * max_clock_skew_) {
+        ++session;
+        continue;
+      }
+      earliest_ = std::max(earliest_, session->second->last_sent + absl::Milliseconds(1));
+      session = sessions.erase(session);
+    }
   }
   std::erase_if(callers_, [](const auto& caller) { return caller.second.empty(); });
 }

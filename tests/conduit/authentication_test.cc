@@ -40,11 +40,10 @@ struct Wire {
   Conduit b;
   int executed = 0;
 
-  explicit Wire(std::vector<std::string> keys_of_a = {kKey},
-                std::vector<std::string> keys_of_b = {kKey})
-      : a(PodsOf("A", std::move(keys_of_a)), &middle, {.now = clock.function()}),
-        b(PodsOf("B", std::move(keys_of_b)), &middle,
-          {.now = clock.function(), .log = log.sink()}) {
+  explicit Wire(const std::vector<std::string>& keys_of_a = {kKey},
+                const std::vector<std::string>& keys_of_b = {kKey})
+      : a(PodsOf("A", keys_of_a), &middle, {.now = clock.function()}),
+        b(PodsOf("B", keys_of_b), &middle, {.now = clock.function(), .log = log.sink()}) {
     middle.receiver = [this](const WireRequest& request) { return b.Receive(request); };
     b.Handle<Echo>(
         [this](const CallContext&, const Echo::Arguments& arguments) -> absl::StatusOr<Bytes> {

@@ -64,8 +64,8 @@ struct Renamed {
 };
 
 template <typename Bed>
-absl::Status Eat(Bed& bed, std::string name) {
-  return bed.a.template Call<EatCheez>("B", {.name = std::move(name)}).status();
+absl::Status Eat(Bed& bed, const std::string& name) {
+  return bed.a.template Call<EatCheez>("B", {.name = name}).status();
 }
 
 template <typename Bed>
@@ -325,6 +325,7 @@ TEMPLATE_TEST_CASE("Many threads call in both directions at the same time",
   ServeCheese(bed.b);
   std::atomic<int> good{0};
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&, t] {
       Conduit& caller = t % 2 == 0 ? bed.a : bed.b;

@@ -78,9 +78,9 @@ TEST_CASE("JsonValue keeps the order of members", "[conduit][json]") {
 
 TEST_CASE("JsonDocument keeps its values valid when it is moved", "[conduit][json]") {
   auto document = Parsed(R"({"a":"x"})");
-  const JsonValue value = *document.root().Member("a");
+  const auto value = document.root().Member("a");
   const JsonDocument moved = std::move(document);
-  CHECK(value.AsString() == "x");
+  CHECK((value && value->AsString() == "x"));
   CHECK(moved.root().size() == 1);
 }
 
@@ -170,7 +170,7 @@ TEST_CASE("JsonDocument tells integers from other numbers by their text", "[cond
   CHECK(root.Element(4).kind() == Kind::kNumber);
   CHECK(root.Element(4).AsNumber() == 100.0);
   CHECK(root.Element(5).AsNumber() == 0.1);
-  CHECK(std::signbit(*root.Element(6).AsNumber()));
+  CHECK(std::signbit(root.Element(6).AsNumber().value_or(0)));
   CHECK(root.Element(7).AsNumber() == 0.0);
 }
 
@@ -204,7 +204,7 @@ TEST_CASE("A double that is written comes back the same", "[conduit][json]") {
     CAPTURE(text);
     const auto document = Parsed(text);
     CHECK(document.root().AsNumber() == value);
-    CHECK(std::signbit(*document.root().AsNumber()) == std::signbit(value));
+    CHECK(std::signbit(document.root().AsNumber().value_or(0)) == std::signbit(value));
   }
   CHECK(Written(Limits::infinity()) == "null");
   CHECK(Written(Limits::quiet_NaN()) == "null");

@@ -22,7 +22,7 @@ class Signer {
 
   // True if `reply` is B's own to the request that was signed last.
   bool Verify(const WireReply& reply) const {
-    return internal::Authenticator::VerifyReply(*exchange_, reply).ok();
+    return exchange_ && internal::Authenticator::VerifyReply(*exchange_, reply).ok();
   }
 
  private:

@@ -49,7 +49,8 @@ class LogLines {
 };
 
 // The pods as `own_id` knows them.
-inline std::shared_ptr<Pods> PodsOf(std::string own_id, std::vector<std::string> keys = {kKey},
+inline std::shared_ptr<Pods> PodsOf(std::string own_id,
+                                    const std::vector<std::string>& keys = {kKey},
                                     std::vector<std::string> hosts_of_a = {},
                                     std::vector<std::string> hosts_of_b = {}) {
   return testing::ValueOf(
@@ -69,7 +70,7 @@ enum class Trouble {
 // Both conduits in one process, on a clock that the test moves.
 class InProcessBed {
  public:
-  explicit InProcessBed(ConduitOptions options = {})
+  explicit InProcessBed(const ConduitOptions& options = {})
       : a(PodsOf("A"), &network, With(options, log_a)),
         b(PodsOf("B"), &network, With(options, log_b)) {
     network.Connect("A", [this](const WireRequest& request) { return a.Receive(request); });
@@ -128,7 +129,7 @@ inline testing::LoopbackReply Mount(Conduit& conduit, const testing::LoopbackReq
 // Each conduit behind an HTTP server on loopback.
 class HttpBed {
  public:
-  explicit HttpBed(ConduitOptions options = {})
+  explicit HttpBed(const ConduitOptions& options = {})
       : transport({.now = clock.function()}),
         server_a_(std::make_unique<testing::LoopbackServer>(
             [this](const testing::LoopbackRequest& request) { return Mount(a, request); })),
