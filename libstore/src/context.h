@@ -16,13 +16,22 @@
 
 namespace podkit::store {
 
+class ChangeNotifier;
+
 struct Context {
   StoreOptions options;
   std::string pod_id;
   std::shared_ptr<const UserDirectory> directory;
   conduit::Conduit* conduit = nullptr;  // Null: no other pod can be reached.
   std::unique_ptr<UserStores> stores;
-  std::unique_ptr<Postman> postman;  // Goes before what it delivers from.
+  // Both go before what they read from.
+  std::unique_ptr<Postman> postman;
+  std::unique_ptr<ChangeNotifier> notifier;
+
+  Context();
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
 
   absl::Time Now() const { return options.now(); }
 };

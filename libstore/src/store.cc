@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "changes/change_notifier.h"
 #include "common/status_macros.h"
 #include "context.h"
 #include "external/external_home.h"
@@ -49,6 +50,9 @@ absl::StatusOr<std::unique_ptr<HomeChild>> OpenChild(const Context& context, Col
   return MakeInternalHomeChild(std::move(store), std::move(info), actor, context.options);
 }
 
+Context::Context() = default;
+Context::~Context() = default;
+
 struct Store::Impl {
   Context context;
 };
@@ -74,7 +78,13 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options,
   context.postman = std::make_unique<Postman>(
       context.stores.get(), context.options,
       [&context](const Message& message) { return Carry(context, message); });
+  context.notifier =
+      std::make_unique<ChangeNotifier>(context, std::move(context.options.on_change));
+  context.options.on_change = [&context](const CollectionChange& change) {
+    context.notifier->Changed(change);
+  };
   if (conduit != nullptr) RegisterRemoteActions(context, *conduit);
+  context.notifier->Start();
   PODKIT_RETURN_IF_ERROR(context.postman->Start());
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }
@@ -96,7 +106,10 @@ absl::StatusOr<std::vector<HomeInfo>> Store::ListHomes() {
   return impl_->context.stores->ListHomes();
 }
 
-absl::Time Store::DeliverMessages() { return impl_->context.postman->DeliverDue(); }
+absl::Time Store::DeliverMessages() {
+  impl_->context.notifier->Flush();
+  return impl_->context.postman->DeliverDue();
+}
 
 absl::StatusOr<std::vector<PendingMessage>> Store::PendingMessages() {
   return impl_->context.postman->Pending();

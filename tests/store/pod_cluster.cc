@@ -41,9 +41,12 @@ void PodCluster::Start(const std::string& pod) {
   started.pods = ValueOf(conduit::Pods::Create(std::move(known), pod));
   started.conduit = std::make_unique<conduit::Conduit>(
       started.pods, &network_, conduit::ConduitOptions{.now = clock_.function()});
-  started.store = ValueOf(store::Store::Open(
-      {.folder = folder_.File(pod), .deliver_in_background = false, .now = clock_.function()},
-      directory_, started.conduit.get(), pod));
+  store::StoreOptions options = {.folder = folder_.File(pod), .deliver_in_background = false};
+  options.now = clock_.function();
+  options.on_change = [&started](const store::CollectionChange& change) {
+    started.changes.push_back(change.collection_id);
+  };
+  started.store = ValueOf(store::Store::Open(options, directory_, started.conduit.get(), pod));
   network_.Connect(pod, [conduit = started.conduit.get()](const conduit::WireRequest& request) {
     return conduit->Receive(request);
   });
@@ -68,6 +71,13 @@ std::unique_ptr<store::Home> PodCluster::HomeOf(const std::string& uid) {
 std::unique_ptr<store::HomeChild> PodCluster::Child(const std::string& uid,
                                                     const std::string& name) {
   return ValueOf(HomeOf(uid)->ChildWith({.name = name}));
+}
+
+std::vector<std::string> PodCluster::TakeChanges(const std::string& pod) {
+  std::vector<std::string> changes = std::exchange(pods_.at(pod).changes, {});
+  std::sort(changes.begin(), changes.end());
+  changes.erase(std::unique(changes.begin(), changes.end()), changes.end());
+  return changes;
 }
 
 void PodCluster::Deliver() {

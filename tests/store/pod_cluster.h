@@ -43,6 +43,9 @@ class PodCluster {
                                       const std::string& actor);
   std::unique_ptr<store::HomeChild> Child(const std::string& uid, const std::string& name);
 
+  // Which collections were announced as changed on the pod since the last time, by id, sorted.
+  std::vector<std::string> TakeChanges(const std::string& pod);
+
   // One attempt for every message that is due.
   void Deliver();
   // Attempts, with time passing, until no message waits. Fails the test if some never goes.
@@ -62,6 +65,7 @@ class PodCluster {
     std::shared_ptr<conduit::Pods> pods;
     std::unique_ptr<conduit::Conduit> conduit;
     std::unique_ptr<store::Store> store;
+    std::vector<std::string> changes;  // Collections announced as changed.
   };
 
   TempDir folder_;

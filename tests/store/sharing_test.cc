@@ -431,6 +431,43 @@ TEST_CASE("When the owner's pod is down the share stays listed and can be left",
   CHECK(ValueOf(cluster.HomeOf("ann")->ListShares("calendar"))[0].status == ShareStatus::kDeclined);
 }
 
+TEST_CASE("A change is announced on every pod that shows the collection, whoever makes it",
+          "[store][sharing]") {
+  PodCluster cluster({"A", "B", "C"});
+  cluster.Share("ann", "calendar", "bob", Access::kReadWrite, "anns");
+  cluster.Share("ann", "calendar", "bea", Access::kReadWrite, "anns");
+  cluster.Share("ann", "calendar", "abe", Access::kReadWrite, "anns");
+  ValueOf(cluster.HomeOf("ann")->Invite("calendar", "cat", Access::kRead, ""));
+  cluster.Settle();
+  const std::string id = cluster.Child("ann", "calendar")->info().id;
+  const std::vector<std::string> announced = {id};
+  for (const char* writer : {"ann", "abe", "bob"}) {
+    const std::string name = writer == std::string("ann") ? "calendar" : "anns";
+    int calls = 0;
+    ValueOf(
+        cluster.Child(writer, name)->PutObject(std::string(writer) + ".ics", {Event(writer)}, {}));
+    ValueOf(cluster.Child(writer, name)
+                ->PutObject(std::string(writer) + "2.ics", {Event(writer + std::string("2"))}, {}));
+    cluster.network().SetTap([&](std::string_view, const auto&, const auto&) { ++calls; });
+    cluster.Deliver();
+    cluster.network().SetTap(nullptr);
+    CHECK(calls == 1);  // One for both changes and for both viewers on B; none to C.
+    CHECK(cluster.TakeChanges("A") == announced);
+    CHECK(cluster.TakeChanges("B") == announced);
+    CHECK(cluster.TakeChanges("C").empty());
+  }
+  // A change that is refused is none.
+  CHECK(IsError<store::NoSuchObject>(cluster.Child("ann", "calendar")->RemoveObject("no.ics", {})));
+  cluster.Deliver();
+  CHECK(cluster.TakeChanges("A").empty());
+  // A pod that cannot be reached misses the word and disturbs nobody.
+  cluster.network().SetFault("B", PodCluster::Fault::kRefuse);
+  CHECK(cluster.Child("ann", "calendar")->RemoveObject("ann.ics", {}) == absl::OkStatus());
+  cluster.Deliver();
+  CHECK(cluster.TakeChanges("A") == announced);
+  CHECK(cluster.TakeChanges("B").empty());
+}
+
 // Revisions: what a client that syncs a home by tokens sees of shares.
 
 TEST_CASE("A share has no revision in the viewer's home until it is accepted",

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "changes/change_notifier.h"
 #include "common/status_macros.h"
 #include "external/remote_actions.h"
 #include "internal/internal_home.h"
@@ -147,6 +148,12 @@ void RegisterRemoteActions(const Context& context, conduit::Conduit& conduit) {
                                             const DeliverMessage::Target& target,
                                             const DeliverMessage::Arguments& arguments) {
     return TakeMessage(context, call, target, arguments);
+  });
+  conduit.Handle<CollectionChanged>([&context](const conduit::CallContext& call,
+                                               const CollectionChanged::Target& target,
+                                               const conduit::Nothing&) {
+    return context.notifier->Receive(
+        call, {.owner_uid = target.homeUID, .collection_id = target.homeChildID});
   });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -53,7 +54,13 @@ class CollectionAccess {
       return Call(database, body, &result);
     });
     if (!status.ok()) return status;
+    Announce(info_.id);
     return result;
+  }
+
+  // Says that a collection of the same owner has changed.
+  void Announce(const std::string& collection_id) const {
+    if (options_->on_change) options_->on_change({store_->uid(), collection_id});
   }
 
   // What a write answers that fails for `reason` before it begins: who has no right to it learns

@@ -169,7 +169,7 @@ absl::StatusOr<ObjectInfo> InternalHomeChild::MoveObject(const std::string& name
                                                          const std::string& to_name) {
   absl::Status status = CheckName(to_name);
   if (!status.ok()) return collection_.RefuseWrite(status);
-  return collection_.Write([&](ObjectTable& from) -> absl::StatusOr<ObjectInfo> {
+  auto moved = collection_.Write([&](ObjectTable& from) -> absl::StatusOr<ObjectInfo> {
     if (to_collection_id == from.collection_id()) {
       return store::MoveObject(from, name, from, to_name, collection_.Now());
     }
@@ -179,6 +179,8 @@ absl::StatusOr<ObjectInfo> InternalHomeChild::MoveObject(const std::string& name
     ObjectTable to(from.database(), to_collection_id, to_collection_id);
     return store::MoveObject(from, name, to, to_name, collection_.Now());
   });
+  if (moved.ok()) collection_.Announce(to_collection_id);
+  return moved;
 }
 
 absl::StatusOr<std::string> InternalHomeChild::SyncToken() {

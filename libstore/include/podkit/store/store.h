@@ -24,6 +24,12 @@
 
 namespace podkit::store {
 
+// A collection whose members changed. Its sync token says more.
+struct CollectionChange {
+  std::string owner_uid;
+  std::string collection_id;
+};
+
 struct StoreOptions {
   std::string folder;           // Created if missing. One process at a time may have it open.
   size_t max_open_files = 256;  // User stores kept open while idle.
@@ -31,6 +37,10 @@ struct StoreOptions {
   absl::Duration call_timeout = absl::Seconds(10);  // Of a call to another pod.
   // Deliver messages from a thread of the store. Without it the owner calls DeliverMessages.
   bool deliver_in_background = true;
+  // Called after a change of a collection that lives here or shows in a home here, by whomever; may
+  // be empty. A hint: several changes may come as one, and one from another pod may be lost. Called
+  // from any thread; must not wait.
+  std::function<void(const CollectionChange&)> on_change;
   std::function<absl::Time()> now = [] { return absl::Now(); };
   std::function<void(conduit::LogLevel, std::string_view)>
       log;  // May be empty. Called from any thread.
@@ -77,8 +87,8 @@ class Store {
   // Homes that exist on this pod, by uid.
   absl::StatusOr<std::vector<HomeInfo>> ListHomes();
 
-  // Tries once to deliver every message that is due, and returns when the next one will be;
-  // InfiniteFuture if none waits.
+  // Tells other pods what changed, tries once to deliver every message that is due, and returns
+  // when the next one will be; InfiniteFuture if none waits.
   absl::Time DeliverMessages();
   absl::StatusOr<std::vector<PendingMessage>> PendingMessages();
 
