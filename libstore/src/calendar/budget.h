@@ -7,8 +7,8 @@ namespace podkit::store::calendar {
 
 class Budget {
  public:
-  // One unit is about the cost of one instance; all of them are some tens of milliseconds.
-  explicit Budget(int64_t units = 500'000) : left_(units) {}
+  // One unit is about the cost of one instance; all of them take some ten milliseconds.
+  explicit Budget(int64_t units = 200'000) : left_(units) {}
 
   // False once everything is spent.
   bool Spend(int64_t units) {

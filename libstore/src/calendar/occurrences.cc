@@ -248,10 +248,14 @@ Walk ForEachOccurrence(const SeriesTimes& series, Utc from, Utc to, const absl::
                        Budget* budget, const std::function<bool(const Occurrence&)>& visitor) {
   Zones zones(series.zones, floating, budget);
   bool this_and_future = false;
+  std::vector<const DateTime*> overridden;
+  for (const ComponentTimes& component : series.components) {
+    this_and_future |= component.this_and_future;
+    if (component.recurrence_id) overridden.push_back(&*component.recurrence_id);
+  }
   for (const ComponentTimes& component : series.components) {
     if (!budget->Spend(1)) return Walk::kIncomplete;
     const auto& anchor = AnchorOf(component);
-    this_and_future |= component.this_and_future;
     OccurrenceMaker maker(component, &zones);
     if (!anchor) {
       if (!visitor(maker.Timeless())) return Walk::kStopped;
@@ -259,9 +263,7 @@ Walk ForEachOccurrence(const SeriesTimes& series, Utc from, Utc to, const absl::
       if (!visitor(maker.At(anchor->civil, &zones.Of(*anchor)))) return Walk::kStopped;
     } else {
       SeriesWalker walker(component, &zones, budget);
-      for (const ComponentTimes& other : series.components) {
-        if (other.recurrence_id) walker.Exclude(*other.recurrence_id);
-      }
+      for (const DateTime* time : overridden) walker.Exclude(*time);
       if (!walker.Visit(from, to, visitor)) return Walk::kStopped;
     }
   }
