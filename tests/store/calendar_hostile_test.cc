@@ -40,7 +40,18 @@ double SecondsOf(const std::function<void()>& work) {
 // what is not takes minutes.
 constexpr double kBounded = 4.0;
 
+// "0,1,2"
+std::string Numbers(int end) {
+  std::string list = "0";
+  for (int i = 1; i < end; ++i) list += fmt::format(",{}", i);
+  return list;
+}
+
 TEST_CASE("No rule costs more than a bounded time", "[calendar][hostile]") {
+  const std::string dense_year = fmt::format(
+      "FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYHOUR={};BYMINUTE={};BYSECOND={};"
+      "BYSETPOS=-1",
+      Numbers(24), Numbers(60), Numbers(60));
   for (const char* rule :
        {"FREQ=SECONDLY", "FREQ=SECONDLY;COUNT=2000000000", "FREQ=SECONDLY;UNTIL=99991231",
         "FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30", "FREQ=MINUTELY;BYMONTH=2;BYMONTHDAY=30",
@@ -49,10 +60,7 @@ TEST_CASE("No rule costs more than a bounded time", "[calendar][hostile]") {
         "FREQ=WEEKLY;BYMONTH=2;BYDAY=MO;BYSETPOS=9", "FREQ=MONTHLY;BYDAY=6MO,6TU,6WE,6TH,6FR",
         "FREQ=MONTHLY;BYDAY=MO,TU,WE;BYSETPOS=32", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
         "FREQ=YEARLY;BYWEEKNO=53;BYMONTH=6", "FREQ=YEARLY;INTERVAL=4;BYYEARDAY=366",
-        "FREQ=YEARLY;BYWEEKNO=-7,-16",
-        "FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYHOUR=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,"
-        "18,19,20,21,22,23;BYMINUTE=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20;BYSECOND="
-        "0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20;BYSETPOS=-1"}) {
+        "FREQ=YEARLY;BYWEEKNO=-7,-16", dense_year.c_str()}) {
     INFO(rule);
     const std::string text =
         Calendar(Event({kStart, "DURATION:PT1S", "RRULE:" + std::string(rule)}));

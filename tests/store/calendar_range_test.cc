@@ -16,8 +16,8 @@ CalendarObject Parse(const std::string& components) {
 
 absl::TimeZone Zone(std::string_view name) {
   const auto zone = FindTimeZone(name);
-  REQUIRE(zone.has_value());
-  return *zone;
+  CHECK(zone.has_value());
+  return zone.value_or(absl::UTCTimeZone());
 }
 
 // The starts of the instances that overlap the range.
@@ -365,8 +365,7 @@ TEST_CASE("Overridden instances move out of a range and into it", "[calendar][ov
         std::vector<std::string>{"20250305T100000Z"});
   const auto expansion = object.Expand(Range("20250305T000000Z", "20250306T000000Z"), 10);
   REQUIRE(expansion.instances.size() == 1);
-  REQUIRE(expansion.instances[0].recurrence_id.has_value());
-  CHECK(Text(*expansion.instances[0].recurrence_id) == "20250113T080000Z");
+  CHECK(expansion.instances[0].recurrence_id == At("20250113T080000Z"));
 
   // The same instance in other words.
   const std::string in_utc = Event({"RECURRENCE-ID:20250113T080000Z", "DTSTART:20250305T100000Z"});

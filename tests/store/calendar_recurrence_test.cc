@@ -5,12 +5,12 @@
 #include "absl/time/civil_time.h"
 #include "calendar/recurrence_iterator.h"
 #include "common/text.h"
-#include "tests/support/catch.h"
+#include "tests/store/calendar_text.h"
 
 namespace podkit::store::calendar {
 namespace {
 
-std::string Text(Civil civil) { return absl::FormatCivilTime(absl::CivilSecond() + civil); }
+std::string TextOf(Civil civil) { return absl::FormatCivilTime(absl::CivilSecond() + civil); }
 
 absl::StatusOr<RecurrenceRule> ParseRule(std::string_view text) {
   ContentLine line{.line = 7, .begin = 0, .end = 0, .text = text};
@@ -24,8 +24,8 @@ absl::StatusOr<RecurrenceRule> ParseRule(std::string_view text) {
 Civil CivilOf(std::string_view text) {
   INFO(text);
   const auto time = ParseDateTime(text);
-  REQUIRE(time.has_value());
-  return time->civil;
+  CHECK(time.has_value());
+  return time.value_or(DateTime{}).civil;
 }
 
 struct Times {
@@ -45,7 +45,7 @@ Times Expand(std::string_view rule_text, std::string_view start, size_t count,
   while (result.times.size() < count) {
     const auto time = iterator.Next();
     if (!time) break;
-    result.times.push_back(Text(*time));
+    result.times.push_back(TextOf(*time));
   }
   result.ended = !iterator.Next().has_value();
   REQUIRE_FALSE(budget.exhausted());
@@ -71,7 +71,7 @@ std::vector<GoldenRule> ReadGoldenRules() {
     rule.ends = !fields[2].ends_with("...");
     const size_t times_end = fields[2].find('.');
     for (const std::string_view time : SplitText(fields[2].substr(0, times_end), ',')) {
-      rule.times.push_back(Text(CivilOf(time)));
+      rule.times.push_back(TextOf(CivilOf(time)));
     }
   }
   return rules;
@@ -186,10 +186,9 @@ TEST_CASE("What is no rule is refused with its line", "[calendar][recurrence]") 
         std::string("W1 MO #0"), long_list}) {
     INFO(text);
     const auto rule = ParseRule(text);
-    const auto error = GetCalendarDataError(rule.status());
-    REQUIRE(error.has_value());
-    CHECK(error->line == 7);
-    CHECK(error->reason.starts_with("RRULE '"));
+    const CalendarDataError error = ErrorOf(rule.status());
+    CHECK(error.line == 7);
+    CHECK(error.reason.starts_with("RRULE '"));
   }
 }
 

@@ -21,6 +21,12 @@ inline std::string Lines(std::initializer_list<std::string_view> lines) {
   return text;
 }
 
+// The error that `status` carries.
+inline CalendarDataError ErrorOf(const absl::Status& status) {
+  CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+  return GetCalendarDataError(status).value_or(CalendarDataError{-1, "no CalendarDataError"});
+}
+
 // A VCALENDAR around `components`.
 inline std::string Calendar(std::string_view components) {
   return Lines({"BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Test//EN"}) + std::string(components) +

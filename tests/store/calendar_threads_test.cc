@@ -18,6 +18,7 @@ TEST_CASE("Calendar data is understood by many threads at once", "[calendar][thr
   const CalendarObject shared = testing::ValueOf(CalendarObject::Parse(text));
   std::atomic<int> wrong = 0;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
       const auto zone = FindTimeZone("Asia/Tokyo");

@@ -95,7 +95,7 @@ UtcRange ToUtcRange(const TimeRange& range) {
 
 CalendarObject::Instance ToInstance(const Occurrence& occurrence) {
   CalendarObject::Instance instance;
-  const calendar::Utc start = occurrence.start ? *occurrence.start : *occurrence.end;
+  const calendar::Utc start = occurrence.start.value_or(occurrence.end.value_or(0));
   instance.start = absl::FromUnixSeconds(start);
   instance.end = absl::FromUnixSeconds(occurrence.end.value_or(start));
   instance.all_day = occurrence.all_day;

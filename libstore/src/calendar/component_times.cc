@@ -17,13 +17,15 @@ class Reader {
     if (times_.kind == ComponentKind::kOther) return std::move(times_);
     const bool is_todo = times_.kind == ComponentKind::kTodo;
     PODKIT_RETURN_IF_ERROR(ReadTime("DTSTART", &times_.start));
-    PODKIT_RETURN_IF_ERROR(ReadTime(is_todo ? "DUE" : "DTEND", &times_.end));
+    if (times_.kind != ComponentKind::kJournal) {
+      PODKIT_RETURN_IF_ERROR(ReadTime(is_todo ? "DUE" : "DTEND", &times_.end));
+      PODKIT_RETURN_IF_ERROR(ReadDuration());
+    }
     PODKIT_RETURN_IF_ERROR(ReadTime("RECURRENCE-ID", &times_.recurrence_id));
     if (is_todo) {
       PODKIT_RETURN_IF_ERROR(ReadTime("COMPLETED", &times_.completed));
       PODKIT_RETURN_IF_ERROR(ReadTime("CREATED", &times_.created));
     }
-    PODKIT_RETURN_IF_ERROR(ReadDuration());
     for (const Property& property : component_.properties) {
       PODKIT_RETURN_IF_ERROR(ReadRecurrence(property));
     }

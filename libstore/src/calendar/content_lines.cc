@@ -51,14 +51,15 @@ class LineScanner {
     for (int line = 1; offset < text_.size(); ++line) {
       const size_t next = NextLine(offset);
       const std::string_view content = Content(offset, next);
-      if (open_ && (content.starts_with(' ') || content.starts_with('\t'))) {
+      if (is_open_ && (content.starts_with(' ') || content.starts_with('\t'))) {
         Unfold(content.substr(1), next);
       } else {
         PODKIT_RETURN_IF_ERROR(Close());
         open_ = ContentLine{line, offset, next, content};
+        is_open_ = true;
         owned_ = nullptr;
       }
-      if (open_->text.size() > limits_.max_line_bytes) return TooLong(open_->line);
+      if (open_.text.size() > limits_.max_line_bytes) return TooLong(open_.line);
       offset = next;
     }
     PODKIT_RETURN_IF_ERROR(Close());
@@ -79,18 +80,18 @@ class LineScanner {
 
   void Unfold(std::string_view continuation, size_t end) {
     if (owned_ == nullptr) {
-      owned_ = &result_.unfolded_.emplace_back(open_->text);
+      owned_ = &result_.unfolded_.emplace_back(open_.text);
     }
     owned_->append(continuation);
-    open_->text = *owned_;
-    open_->end = end;
+    open_.text = *owned_;
+    open_.end = end;
   }
 
   // Ends the line that is being unfolded.
   absl::Status Close() {
-    if (!open_) return absl::OkStatus();
-    const ContentLine line = *open_;
-    open_.reset();
+    if (!is_open_) return absl::OkStatus();
+    is_open_ = false;
+    const ContentLine line = open_;
     if (TrimSpace(line.text).empty()) return absl::OkStatus();
     if (IsProperty(line.text)) {
       result_.lines_.push_back(line);
@@ -131,7 +132,8 @@ class LineScanner {
   const CalendarLimits& limits_;
   const char line_end_;
   ContentLines result_;
-  std::optional<ContentLine> open_;
+  ContentLine open_;  // The line that is being unfolded, if is_open_.
+  bool is_open_ = false;
   std::string* owned_ = nullptr;       // The text of open_, if it is not the raw text.
   std::string* last_owned_ = nullptr;  // The same of the last line of result_.
 };

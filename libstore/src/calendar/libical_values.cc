@@ -7,7 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 
@@ -22,10 +22,8 @@ namespace {
 
 // libical keeps its errors by thread, but aborts on them by a switch of the whole process.
 void NeverAbort() {
-  [[maybe_unused]] static const bool kDone = [] {
-    icalerror_set_errors_are_fatal(0);
-    return true;
-  }();
+  static std::once_flag once;
+  std::call_once(once, [] { icalerror_set_errors_are_fatal(0); });
 }
 
 // A longer list, which no rule needs, makes libical write behind its array; a larger INTERVAL or

@@ -15,6 +15,8 @@ Civil DayBegin(Civil civil) {
   return civil - (rest < 0 ? rest + kDaySeconds : rest);
 }
 
+bool IsDate(const DateTime& time) { return time.form == DateTime::Form::kDate; }
+
 // How long an occurrence lasts.
 struct Length {
   bool known = false;
@@ -25,10 +27,8 @@ struct Length {
 Length LengthOf(const ComponentTimes& times, Zones* zones) {
   Length length;
   if (times.start && times.end) {
-    const bool days =
-        times.start->form == DateTime::Form::kDate && times.end->form == DateTime::Form::kDate;
     length.known = true;
-    if (days) {
+    if (IsDate(*times.start) && IsDate(*times.end)) {
       length.duration.days = (times.end->civil - times.start->civil) / kDaySeconds;
     } else {
       length.duration.seconds = zones->ToUtc(*times.end) - zones->ToUtc(*times.start);
@@ -39,15 +39,10 @@ Length LengthOf(const ComponentTimes& times, Zones* zones) {
   return length;
 }
 
-// What recurs: the start, or the due date of a to-do that has no start.
-const std::optional<DateTime>& AnchorOf(const ComponentTimes& times) {
-  const bool by_due = times.kind == ComponentKind::kTodo && !times.start;
-  return by_due ? times.end : times.start;
-}
-
-bool IsAllDay(const ComponentTimes& times) {
-  const auto& anchor = AnchorOf(times);
-  return anchor && anchor->form == DateTime::Form::kDate;
+// What recurs: the start, or the due date of a to-do that has no start. Null if it has neither.
+const DateTime* AnchorOf(const ComponentTimes& times) {
+  if (times.start) return &*times.start;
+  return times.kind == ComponentKind::kTodo && times.end ? &*times.end : nullptr;
 }
 
 Utc EndOf(Civil start, const Duration& duration, Zone* zone) {
@@ -57,9 +52,12 @@ Utc EndOf(Civil start, const Duration& duration, Zone* zone) {
 // Turns a component that starts at some local time into an occurrence.
 class OccurrenceMaker {
  public:
-  OccurrenceMaker(const ComponentTimes& times, Zones* zones)
+  // `anchor` is null for a component without any time.
+  OccurrenceMaker(const ComponentTimes& times, const DateTime* anchor, Zones* zones)
       : times_(times), zones_(zones), length_(LengthOf(times, zones)) {
     occurrence_.kind = times.kind;
+    occurrence_.all_day = anchor != nullptr && IsDate(*anchor);
+    occurrence_.floating = anchor != nullptr && zones->IsFloating(*anchor);
     const auto utc = [&](const std::optional<DateTime>& time) -> std::optional<Utc> {
       if (!time) return std::nullopt;
       return zones->ToUtc(*time);
@@ -88,8 +86,6 @@ class OccurrenceMaker {
   // At `civil` on the clock of `zone`.
   const Occurrence& At(Civil civil, Zone* zone) {
     const Utc utc = zone->ToUtc(civil);
-    occurrence_.all_day = IsAllDay(times_);
-    occurrence_.floating = occurrence_.all_day || zones_->IsFloating(*AnchorOf(times_));
     occurrence_.has_duration = false;
     if (!times_.start) {
       occurrence_.end = utc;
@@ -124,16 +120,17 @@ class OccurrenceMaker {
 // The component that recurs, with what is taken out of its series.
 class SeriesWalker {
  public:
-  SeriesWalker(const ComponentTimes& master, Zones* zones, Budget* budget)
+  SeriesWalker(const ComponentTimes& master, const DateTime& anchor, Zones* zones, Budget* budget)
       : master_(master),
+        anchor_(anchor),
         zones_(zones),
         budget_(budget),
-        zone_(&zones->Of(*AnchorOf(master))),
-        all_day_(IsAllDay(master)),
-        maker_(master, zones) {}
+        zone_(&zones->Of(anchor)),
+        all_day_(IsDate(anchor)),
+        maker_(master, &anchor, zones) {}
 
   void Exclude(const DateTime& time) {
-    if (time.form == DateTime::Form::kDate && !all_day_) {
+    if (IsDate(time) && !all_day_) {
       excluded_days_.insert(time.civil);
     } else {
       excluded_.insert(OnOwnClock(time));
@@ -183,7 +180,7 @@ class SeriesWalker {
     const int64_t slack = maker_.reach() + 2 * kDaySeconds;
     const Civil first = std::max(from, kFirstCivil) - slack;
     const Civil last = std::min(to, kLastCivil) + slack;
-    listed_.push_back(OnOwnClock(*AnchorOf(master_)));
+    listed_.push_back(OnOwnClock(anchor_));
     for (const DateTime& time : master_.added) listed_.push_back(OnOwnClock(time));
     std::sort(listed_.begin(), listed_.end());
     AddSources(master_.rules, first, last, &rules_);
@@ -192,7 +189,7 @@ class SeriesWalker {
 
   void AddSources(const std::vector<RecurrenceRule>& rules, Civil first, Civil last,
                   std::vector<Source>* sources) {
-    const Civil start = OnOwnClock(*AnchorOf(master_));
+    const Civil start = OnOwnClock(anchor_);
     for (const RecurrenceRule& rule : rules) {
       if (!budget_->Spend(1)) return;
       const Civil until = std::min(last, UntilOf(rule));
@@ -207,7 +204,7 @@ class SeriesWalker {
     if (!rule.until) return kLastCivil;
     const DateTime& until = *rule.until;
     if (all_day_) return DayBegin(until.civil);
-    if (until.form == DateTime::Form::kDate) return until.civil + kDaySeconds - 1;
+    if (IsDate(until)) return until.civil + kDaySeconds - 1;
     return until.form == DateTime::Form::kUtc ? zone_->ToCivil(until.civil) : until.civil;
   }
 
@@ -229,6 +226,7 @@ class SeriesWalker {
   }
 
   const ComponentTimes& master_;
+  const DateTime& anchor_;
   Zones* const zones_;
   Budget* const budget_;
   Zone* const zone_;
@@ -255,14 +253,14 @@ Walk ForEachOccurrence(const SeriesTimes& series, Utc from, Utc to, const absl::
   }
   for (const ComponentTimes& component : series.components) {
     if (!budget->Spend(1)) return Walk::kIncomplete;
-    const auto& anchor = AnchorOf(component);
-    OccurrenceMaker maker(component, &zones);
-    if (!anchor) {
+    const DateTime* const anchor = AnchorOf(component);
+    OccurrenceMaker maker(component, anchor, &zones);
+    if (anchor == nullptr) {
       if (!visitor(maker.Timeless())) return Walk::kStopped;
     } else if (component.recurrence_id) {
       if (!visitor(maker.At(anchor->civil, &zones.Of(*anchor)))) return Walk::kStopped;
     } else {
-      SeriesWalker walker(component, &zones, budget);
+      SeriesWalker walker(component, *anchor, &zones, budget);
       for (const DateTime* time : overridden) walker.Exclude(*time);
       if (!walker.Visit(from, to, visitor)) return Walk::kStopped;
     }

@@ -188,9 +188,10 @@ Civil RecurrenceIterator::Candidate(int64_t index) const {
   const int64_t day = index / (hours * minutes * seconds);
   const int64_t hour = index / (minutes * seconds) % hours;
   const int64_t minute = index / seconds % minutes;
-  return days_[static_cast<size_t>(day)] * kDaySeconds + hours_[static_cast<size_t>(hour)] * 3600 +
-         minutes_[static_cast<size_t>(minute)] * 60 +
-         seconds_[static_cast<size_t>(index % seconds)];
+  const Civil clock = hours_[static_cast<size_t>(hour)] * int64_t{3600} +
+                      minutes_[static_cast<size_t>(minute)] * int64_t{60} +
+                      seconds_[static_cast<size_t>(index % seconds)];
+  return days_[static_cast<size_t>(day)] * kDaySeconds + clock;
 }
 
 std::optional<Civil> RecurrenceIterator::NextCandidate() {

@@ -20,9 +20,9 @@ class PositionSet {
  public:
   // False if there is no such position.
   bool Add(int position) {
-    const auto distance = static_cast<size_t>(position < 0 ? -position : position);
-    if (distance == 0 || distance > kLargest) return false;
-    (position > 0 ? from_start_ : from_end_).set(distance);
+    const int distance = position < 0 ? -position : position;
+    if (distance == 0 || distance > static_cast<int>(kLargest)) return false;
+    (position > 0 ? from_start_ : from_end_).set(static_cast<size_t>(distance));
     return true;
   }
   bool empty() const { return from_start_.none() && from_end_.none(); }

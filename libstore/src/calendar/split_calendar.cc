@@ -131,14 +131,11 @@ class Splitter {
     }
     if (!has_version) {
       wrapper.begin += fmt::format("VERSION:2.0{}", line_end);
-      wrapper.notes.push_back(version == nullptr
-                                  ? "VERSION:2.0 was added"
-                                  : fmt::format("line {}: VERSION:{} became VERSION:2.0",
-                                                version->line->line, Excerpt(version->value)));
+      wrapper.notes.push_back(VersionNote(version));
     }
     if (!kept.contains("PRODID")) {
       wrapper.begin += fmt::format("{}{}", kProductId, line_end);
-      wrapper.notes.push_back("a PRODID was added");
+      wrapper.notes.emplace_back("a PRODID was added");
     }
     const Property* method = FindProperty(calendar, "METHOD");
     if (method != nullptr && !EqualsIgnoreCase(method->value, "PUBLISH")) {
@@ -146,6 +143,12 @@ class Splitter {
                                           method->line->line, Excerpt(method->value)));
     }
     return wrapper;
+  }
+
+  static std::string VersionNote(const Property* version) {
+    if (version == nullptr) return "VERSION:2.0 was added";
+    return fmt::format("line {}: VERSION:{} became VERSION:2.0", version->line->line,
+                       Excerpt(version->value));
   }
 
   absl::Status AddPart(const Component& component, size_t calendar) {

@@ -35,7 +35,7 @@ bool TodoOverlaps(const Occurrence& todo, const UtcRange& range) {
 
 bool JournalOverlaps(const Occurrence& journal, const UtcRange& range) {
   if (!journal.start) return false;
-  if (journal.all_day) return range.start < *journal.end && range.end > *journal.start;
+  if (journal.end) return range.start < *journal.end && range.end > *journal.start;
   return range.start <= *journal.start && range.end > *journal.start;
 }
 
