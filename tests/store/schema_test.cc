@@ -1,6 +1,7 @@
 #include "sqlite/schema.h"
 
 #include <array>
+#include <fstream>
 #include <string>
 
 #include "podkit/store/errors.h"
@@ -30,6 +31,44 @@ struct File {
     return ValueOf(Database::Open(path, Database::Mode::kReadWrite, "ann"));
   }
 };
+
+// The tables of a schema as the page of the documentation writes them: "### `name`" and a row for
+// each column.
+std::string TablesOf(const Schema& schema) {
+  File file;
+  const auto database = file.Open();
+  REQUIRE(Migrate(*database, schema) == absl::OkStatus());
+  std::string text;
+  std::string table;
+  REQUIRE(
+      database->Query(
+          "SELECT t.name, c.name, c.type, c.\"notnull\" FROM sqlite_schema AS t,"
+          " pragma_table_info(t.name) AS c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'"
+          " ORDER BY t.rowid, c.cid",
+          {}, [&](const Row& row) {
+            if (row.Text(0) != table) text += "### `" + row.Text(0) + "`\n";
+            table = row.Text(0);
+            text += "| `" + row.Text(1) + "` | " + row.Text(2) +
+                    (row.Integer(3) != 0 ? " |\n" : " or NULL |\n");
+          }) == absl::OkStatus());
+  return text;
+}
+
+// The same from the page: what is between two of its headings.
+std::string TablesInPage(const std::string& begin, const std::string& end) {
+  std::ifstream page(PODKIT_DOCS "/store-schema.md");
+  std::string text;
+  bool inside = false;
+  for (std::string line; std::getline(page, line);) {
+    if (line.starts_with("## ")) inside = line == begin || (inside && line != end);
+    if (!inside) continue;
+    if (line.starts_with("### ")) text += line + "\n";
+    if (!line.starts_with("| `")) continue;
+    const size_t second = line.find('|', line.find('|', 1) + 1);
+    text += line.substr(0, second + 1) + "\n";
+  }
+  return text;
+}
 
 int64_t VersionOf(Database& database) {
   return ValueOf(database.QueryInteger("PRAGMA user_version")).value_or(-1);
@@ -111,6 +150,11 @@ TEST_CASE("The two schemas of the store are told apart", "[store][schema]") {
   const auto database = file.Open();
   REQUIRE(Migrate(*database, PodDatabaseSchema()) == absl::OkStatus());
   CHECK(GetError<StoreDamaged>(Migrate(*database, UserStoreSchema())));
+}
+
+TEST_CASE("The documentation shows every table and column", "[store][schema]") {
+  CHECK(TablesInPage("## User store", "## Pod database") == TablesOf(UserStoreSchema()));
+  CHECK(TablesInPage("## Pod database", "") == TablesOf(PodDatabaseSchema()));
 }
 
 }  // namespace podkit::store
