@@ -1,0 +1,145 @@
+#include "servers/http/router.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "common/status_macros.h"
+#include "common/text.h"
+
+namespace podkit::servers {
+
+// One segment deep in the tree of patterns.
+struct Router::Node {
+  std::vector<std::pair<std::string, std::unique_ptr<Node>>> literals;
+  std::unique_ptr<Node> param;
+  std::vector<std::unique_ptr<Route>> routes;  // Of the patterns that end here, one a method.
+};
+
+// Walks the tree along the segments of one path until a node has the method.
+struct Router::Search {
+  std::string_view method;
+  std::vector<std::string_view> segments;
+  std::vector<std::string> values;   // Of the {name} segments so far.
+  std::vector<std::string> allowed;  // Methods of other routes for this path.
+
+  const Route* Visit(const Node& node, size_t depth);
+  const Route* RouteOf(const Node& node);
+};
+
+namespace {
+
+const Route* FindMethod(const std::vector<std::unique_ptr<Route>>& routes,
+                        std::string_view method) {
+  for (const auto& route : routes) {
+    if (route->method == method) return route.get();
+  }
+  return nullptr;
+}
+
+// The name in "{name}", "" for a literal segment.
+absl::StatusOr<std::string_view> ParamName(std::string_view segment, std::string_view pattern) {
+  const bool braces = segment.find_first_of("{}") != std::string_view::npos;
+  if (!braces) return std::string_view();
+  if (segment.size() > 2 && segment.front() == '{' && segment.back() == '}') {
+    const std::string_view name = segment.substr(1, segment.size() - 2);
+    if (name.find_first_of("{}") == std::string_view::npos) return name;
+  }
+  return absl::InvalidArgumentError(
+      fmt::format("route '{}': '{}' is neither text nor {{name}}", pattern, segment));
+}
+
+}  // namespace
+
+const Route* Router::Search::RouteOf(const Node& node) {
+  const Route* route = FindMethod(node.routes, method);
+  if (route == nullptr && method == "HEAD") route = FindMethod(node.routes, "GET");
+  if (route != nullptr) return route;
+  for (const auto& other : node.routes) {
+    allowed.push_back(other->method);
+    if (other->method == "GET") allowed.emplace_back("HEAD");
+  }
+  return nullptr;
+}
+
+const Route* Router::Search::Visit(const Node& node, size_t depth) {
+  if (depth == segments.size()) return RouteOf(node);
+  std::string segment = PercentDecode(segments[depth]);
+  for (const auto& [literal, child] : node.literals) {
+    if (literal != segment) continue;
+    if (const Route* route = Visit(*child, depth + 1)) return route;
+  }
+  if (node.param == nullptr || segment.empty()) return nullptr;
+  values.push_back(std::move(segment));
+  if (const Route* route = Visit(*node.param, depth + 1)) return route;
+  values.pop_back();
+  return nullptr;
+}
+
+Router::Router() : root_(std::make_unique<Node>()) {}
+Router::~Router() = default;
+Router::Router(Router&&) noexcept = default;
+Router& Router::operator=(Router&&) noexcept = default;
+
+absl::Status Router::Add(std::string_view method, std::string_view pattern, HttpHandler handler,
+                         RouteOptions options) {
+  if (!pattern.starts_with('/')) {
+    return absl::InvalidArgumentError(
+        fmt::format("route '{}': a pattern starts with '/'", pattern));
+  }
+  auto route = std::make_unique<Route>();
+  Node* node = root_.get();
+  for (const std::string_view segment : SplitText(pattern.substr(1), '/')) {
+    PODKIT_ASSIGN_OR_RETURN(const std::string_view name, ParamName(segment, pattern));
+    std::unique_ptr<Node>* next = &node->param;
+    if (name.empty()) {
+      auto found = std::find_if(node->literals.begin(), node->literals.end(),
+                                [&](const auto& literal) { return literal.first == segment; });
+      if (found == node->literals.end()) {
+        found = node->literals.emplace(found, std::string(segment), nullptr);
+      }
+      next = &found->second;
+    } else {
+      auto& names = route->param_names;
+      if (std::find(names.begin(), names.end(), name) != names.end()) {
+        return absl::InvalidArgumentError(
+            fmt::format("route '{}': {{{}}} stands there twice", pattern, name));
+      }
+      names.emplace_back(name);
+    }
+    if (*next == nullptr) *next = std::make_unique<Node>();
+    node = next->get();
+  }
+  if (const Route* other = FindMethod(node->routes, method)) {
+    return absl::AlreadyExistsError(fmt::format("route {} '{}': '{}' already has these paths",
+                                                method, pattern, other->pattern));
+  }
+  route->method = method;
+  route->pattern = pattern;
+  route->handler = std::move(handler);
+  route->options = options;
+  node->routes.push_back(std::move(route));
+  return absl::OkStatus();
+}
+
+Router::Match Router::Find(std::string_view method, std::string_view path) const {
+  Match match;
+  if (!path.starts_with('/')) return match;
+  Search search{method, SplitText(path.substr(1), '/'), {}, {}};
+  match.route = search.Visit(*root_, 0);
+  if (match.route == nullptr) {
+    auto& allowed = search.allowed;
+    std::sort(allowed.begin(), allowed.end());
+    allowed.erase(std::unique(allowed.begin(), allowed.end()), allowed.end());
+    match.allow = fmt::format("{}", fmt::join(allowed, ", "));
+    return match;
+  }
+  match.params.reserve(search.values.size());
+  for (size_t i = 0; i < search.values.size(); ++i) {
+    match.params.emplace_back(match.route->param_names[i], std::move(search.values[i]));
+  }
+  return match;
+}
+
+}  // namespace podkit::servers

@@ -1,0 +1,73 @@
+// Finds the handler of a request by its method and path.
+//
+// A pattern is a path whose segments are literal text or {name}, which stands for one segment that
+// is not empty: "/users/{user}/calendars/{name}". A literal segment goes before a {name}, so
+// "/users/me" is found beside "/users/{user}". Segments are compared after decoding, one by one: an
+// encoded slash ("%2F") never separates.
+//
+// Thread-compatible: fill it, then share it.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "servers/http/http_message.h"
+
+namespace podkit::servers {
+
+// Called from many threads at once. An exception becomes a 500 with a reference that is logged.
+using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+
+enum class HandlerThread {
+  kPool,    // A worker thread: may block. A full queue answers 503 in its place.
+  kInline,  // The connection's io thread: memory only and a few microseconds, as all others wait.
+};
+
+struct RouteOptions {
+  HandlerThread thread = HandlerThread::kPool;
+  size_t max_body_bytes = 0;  // 0: what the server allows by default.
+};
+
+struct Route {
+  std::string method;
+  std::string pattern;
+  HttpHandler handler;
+  RouteOptions options;
+  std::vector<std::string> param_names;
+};
+
+class Router {
+ public:
+  Router();
+  ~Router();
+  Router(Router&&) noexcept;
+  Router& operator=(Router&&) noexcept;
+
+  // kInvalidArgument if the pattern does not start with '/' or has a malformed or repeated {name};
+  // kAlreadyExists if the method already has a route for the same paths. A GET route also serves
+  // HEAD unless HEAD has its own.
+  absl::Status Add(std::string_view method, std::string_view pattern, HttpHandler handler,
+                   RouteOptions options = {});
+
+  struct Match {
+    const Route* route = nullptr;  // Lives as long as the router.
+    std::vector<std::pair<std::string, std::string>> params;
+    std::string allow;  // With no route: the methods of this path, "" if nothing is there.
+  };
+  // `path` is percent-encoded, without a query.
+  Match Find(std::string_view method, std::string_view path) const;
+
+ private:
+  struct Node;
+  struct Search;
+
+  std::unique_ptr<Node> root_;
+};
+
+}  // namespace podkit::servers
