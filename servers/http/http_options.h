@@ -33,8 +33,8 @@ struct HttpServerOptions {
 
   // A connection beyond these is accepted and answered 503 at once (with TLS: closed).
   size_t max_connections = 4096;
-  size_t max_header_bytes = 16 * 1024;  // Beyond it 431. At least 1 KiB.
-  size_t max_body_bytes = 1024 * 1024;  // Beyond it 413. A route may set its own.
+  size_t max_header_bytes = 16 << 10;  // Beyond it 431. At least 1 KiB.
+  size_t max_body_bytes = 1 << 20;     // Beyond it 413. A route may set its own.
 
   absl::Duration header_timeout = absl::Seconds(10);  // From the first byte (or the connect) on.
   // A body must come, and a reply be taken, within its time-out plus the time that its bytes may

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <random>
 #include <utility>
 #include <vector>
 
@@ -27,7 +26,7 @@ absl::Status CheckOptions(const HttpServerOptions& o) {
   PODKIT_RETURN_IF_ERROR(Need(o.worker_threads > 0, "worker_threads must be at least 1"));
   PODKIT_RETURN_IF_ERROR(Need(o.queue_limit > 0, "queue_limit must be at least 1"));
   PODKIT_RETURN_IF_ERROR(Need(o.max_connections > 0, "max_connections must be at least 1"));
-  PODKIT_RETURN_IF_ERROR(Need(o.max_header_bytes >= 1024 && o.max_header_bytes <= 1024 * 1024,
+  PODKIT_RETURN_IF_ERROR(Need(o.max_header_bytes >= 1024 && o.max_header_bytes <= 1 << 20,
                               "max_header_bytes must be 1 KiB to 1 MiB"));
   PODKIT_RETURN_IF_ERROR(Need(o.min_bytes_per_second > 0, "min_bytes_per_second must not be 0"));
   const auto timeouts = {o.header_timeout, o.body_timeout, o.write_timeout, o.idle_timeout,
@@ -44,11 +43,6 @@ absl::Status CheckOptions(const HttpServerOptions& o) {
 }
 
 }  // namespace
-
-std::string RandomReference() {
-  std::random_device random;
-  return fmt::format("{:08x}{:08x}", random(), random());
-}
 
 struct HttpServer::Impl {
   enum class State { kRunning, kJoining, kStopped };
@@ -98,6 +92,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpServerOptions 
     server.workers =
         std::make_unique<WorkerPool>(server.options.worker_threads, server.options.queue_limit);
     std::vector<IoThread*> targets;
+    targets.reserve(static_cast<size_t>(server.options.io_threads));
     for (int i = 0; i < server.options.io_threads; ++i) {
       targets.push_back(impl->threads.emplace_back(std::make_unique<IoThread>(&server)).get());
     }

@@ -16,14 +16,14 @@ namespace podkit::servers {
 namespace {
 
 // Replies of pipelined requests are sent together until they are this large.
-constexpr size_t kOutputHighWater = 64 * 1024;
+constexpr size_t kOutputHighWater = 64 << 10;
 // A body of this size is sent from where it is.
-constexpr size_t kLargeBody = 16 * 1024;
+constexpr size_t kLargeBody = 16 << 10;
 // An idle connection keeps no buffer beyond this.
-constexpr size_t kIdleBuffer = 4 * 1024;
-constexpr size_t kHeadRead = 16 * 1024;
-constexpr size_t kChunkedRead = 64 * 1024;
-constexpr uint64_t kBodyRead = 256 * 1024;
+constexpr size_t kIdleBuffer = 4 << 10;
+constexpr size_t kHeadRead = 16 << 10;
+constexpr size_t kChunkedRead = 64 << 10;
+constexpr uint64_t kBodyRead = 256 << 10;
 constexpr absl::Duration kLongestTransfer = absl::Hours(24);
 
 void ReleaseLarge(std::string* buffer) {

@@ -13,7 +13,6 @@
 #include <boost/asio/post.hpp>
 #include <csignal>
 #include <exception>
-#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -37,7 +36,7 @@ using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
 using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
 
 // One read of any connection; shared, as a session takes or copies what it is given.
-constexpr size_t kScratchBytes = 256 * 1024;
+constexpr size_t kScratchBytes = 256 << 10;
 // After so many reads in a row the other connections get their turn.
 constexpr int kReadsPerTurn = 4;
 // Connections beyond the limit that are told so at the same time; others are just closed.
@@ -58,6 +57,7 @@ struct IoThread::Impl {
       : server(shared),
         work(context.get_executor()),
         tick(context.get_executor()),
+        acceptor(context.get_executor()),
         accept_pause(context.get_executor()),
         scratch(kScratchBytes),
         date(HttpDate(shared->options.now())) {}
@@ -81,8 +81,8 @@ struct IoThread::Impl {
   asio::io_context context{1};
   asio::executor_work_guard<Executor> work;
   Timer tick;
+  Acceptor acceptor;  // Open on the thread that listens.
   Timer accept_pause;
-  std::optional<Acceptor> acceptor;
   std::vector<Impl*> targets;
   std::vector<char> scratch;
   std::string date;
@@ -260,8 +260,8 @@ void IoThread::Impl::Accept() {
   Impl* const target =
       *std::min_element(targets.begin(), targets.end(),
                         [](const Impl* a, const Impl* b) { return a->load < b->load; });
-  acceptor->async_accept(target->context, [this, target](ErrorCode error, Socket socket) {
-    if (!acceptor->is_open()) return;
+  acceptor.async_accept(target->context, [this, target](ErrorCode error, Socket socket) {
+    if (!acceptor.is_open()) return;
     if (!error) {
       OnAccept(std::move(socket), target);
     } else if (error != asio::error::connection_aborted) {
@@ -269,7 +269,7 @@ void IoThread::Impl::Accept() {
                           fmt::format("accept failed, trying on: {}", error.message()));
       accept_pause.expires_after(kAcceptPause);
       accept_pause.async_wait([this](ErrorCode stopped) {
-        if (!stopped && acceptor->is_open()) Accept();
+        if (!stopped && acceptor.is_open()) Accept();
       });
       return;
     }
@@ -344,10 +344,8 @@ void IoThread::Impl::OnTick() {
 void IoThread::Impl::Drain(TimePoint cut) {
   draining = true;
   cut_at = std::min(cut_at, cut);
-  if (acceptor) {
-    ErrorCode ignored;
-    acceptor->close(ignored);
-  }
+  ErrorCode ignored;
+  acceptor.close(ignored);
   accept_pause.cancel();
   for (const auto& connection : Connections()) connection->Drain();
   ArmTick();
@@ -389,7 +387,7 @@ absl::StatusOr<uint16_t> IoThread::Listen(const std::vector<IoThread*>& targets)
     return absl::InvalidArgumentError(fmt::format("'{}' is no IP address", options.address));
   }
   const tcp::endpoint endpoint(address, options.port);
-  Acceptor& acceptor = impl_->acceptor.emplace(impl_->context.get_executor());
+  Acceptor& acceptor = impl_->acceptor;
   acceptor.open(endpoint.protocol(), error);
   if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
   if (!error) acceptor.bind(endpoint, error);
@@ -404,7 +402,7 @@ absl::StatusOr<uint16_t> IoThread::Listen(const std::vector<IoThread*>& targets)
 
 void IoThread::Start() {
   impl_->ArmTick();
-  if (impl_->acceptor) impl_->Accept();
+  if (impl_->acceptor.is_open()) impl_->Accept();
   impl_->thread = std::thread([impl = impl_.get()] { impl->Run(); });
   impl_->id = impl_->thread.get_id();
 }

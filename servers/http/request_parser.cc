@@ -16,7 +16,7 @@ using BeastText = boost::beast::string_view;
 using ErrorCode = boost::beast::error_code;
 
 // A declared length is only a promise: reserve no more than this for it.
-constexpr uint64_t kMaxReserve = 256 * 1024;
+constexpr uint64_t kMaxReserve = 256 << 10;
 // "0\r\n\r\n": less cannot follow where a chunk begins, and the library asserts that it gets as
 // much.
 constexpr size_t kLastChunk = 5;
