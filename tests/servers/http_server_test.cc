@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <functional>
 #include <future>
-#include <latch>
-#include <semaphore>
-#include <stdexcept>
 #include <thread>
 
+#include "tests/servers/http_server_bed.h"
 #include "tests/support/catch.h"
 #include "tests/support/raw_http_client.h"
 #include "tests/support/shell.h"
@@ -19,76 +18,6 @@ namespace {
 using testing::RawHttpClient;
 using testing::RawHttpReply;
 using testing::ShellOutput;
-using testing::ValueOf;
-
-// A handler that stops in the middle until it is released.
-class Gate {
- public:
-  HttpHandler handler() {
-    return [this](const HttpRequest& request) {
-      entered_.release();
-      open_.wait();
-      return HttpResponse::Text(200, "through " + request.body);
-    };
-  }
-  void AwaitEntry() { entered_.acquire(); }
-  void Open() { promise_.set_value(); }
-
- private:
-  std::counting_semaphore<> entered_{0};
-  std::promise<void> promise_;
-  std::shared_future<void> open_ = promise_.get_future().share();
-};
-
-Router Routes() {
-  Router router;
-  const auto add = [&](std::string_view method, std::string_view pattern, HandlerThread thread,
-                       HttpHandler handler, size_t max_body = 0) {
-    REQUIRE(router.Add(method, pattern, std::move(handler), {thread, max_body}) ==
-            absl::OkStatus());
-  };
-  const HttpHandler echo = [](const HttpRequest& request) {
-    return HttpResponse::Text(200, request.body);
-  };
-  add("GET", "/hello", HandlerThread::kInline,
-      [](const HttpRequest&) { return HttpResponse::Text(200, "hi"); });
-  add("POST", "/inline", HandlerThread::kInline, echo);
-  add("POST", "/pool", HandlerThread::kPool, echo);
-  add("PUT", "/large", HandlerThread::kPool, echo, 64 << 20);
-  add("GET", "/peer", HandlerThread::kPool,
-      [](const HttpRequest& request) { return HttpResponse::Text(200, request.peer); });
-  add("GET", "/fail", HandlerThread::kPool,
-      [](const HttpRequest&) -> HttpResponse { throw std::runtime_error("no disk"); });
-  return router;
-}
-
-Router RoutesWith(Gate* gate) {
-  Router router = Routes();
-  REQUIRE(router.Add("POST", "/gate", gate->handler()) == absl::OkStatus());
-  return router;
-}
-
-std::unique_ptr<HttpServer> MustStart(HttpServerOptions options = {}, Router router = Routes()) {
-  options.timer_resolution = absl::Milliseconds(5);
-  return ValueOf(HttpServer::Start(std::move(options), std::move(router)));
-}
-
-std::string Post(std::string_view path, std::string_view body) {
-  return fmt::format("POST {} HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{}", path,
-                     body.size(), body);
-}
-
-const std::string kGet = "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n";
-
-// Waits for what another thread is about to do.
-template <typename Condition>
-void Await(Condition condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!condition()) {
-    REQUIRE(std::chrono::steady_clock::now() < end);
-    std::this_thread::yield();
-  }
-}
 
 }  // namespace
 
@@ -107,8 +36,8 @@ TEST_CASE("HttpServer serves many requests on one connection", "[http][server]")
   CHECK(counters.connections_accepted == 1);
   CHECK(counters.connections_open == 1);
   CHECK(counters.responses[2] == 201);
-  CHECK(counters.bytes_received > 201 * 50);
-  CHECK(counters.bytes_sent > 201 * 50);
+  CHECK(counters.bytes_received > 10000);
+  CHECK(counters.bytes_sent > 10000);
 }
 
 TEST_CASE("HttpServer answers pipelined requests in order, whoever works on them",
@@ -201,139 +130,6 @@ TEST_CASE("HttpServer understands curl", "[http][server][curl]") {
                     base + "/pool") == "413");
 }
 
-TEST_CASE("HttpServer lets a refused client read the refusal although it goes on sending",
-          "[http][server][limits]") {
-  const auto server = MustStart();
-  RawHttpClient client(server->port());
-  REQUIRE(client.Send("POST /pool HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n"));
-  for (int i = 0; i < 100; ++i) {
-    if (!client.Send(std::string(100'000, 'x'))) break;
-  }
-  CHECK(client.Receive().status == 413);
-  client.CloseWrite();
-  CHECK(client.AtEnd());
-}
-
-TEST_CASE("HttpServer enforces its limits on the wire", "[http][server][limits]") {
-  const auto server = MustStart();
-  const auto answer = [&](std::string_view request) {
-    RawHttpClient client(server->port());
-    const RawHttpReply reply = client.Exchange(request);
-    CHECK(reply.headers.at("connection") == "close");
-    CHECK(client.AtEnd());
-    return reply.status;
-  };
-  CHECK(answer("GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n") == 431);
-  CHECK(answer("POST /pool HTTP/1.1\r\nHost: h\r\nContent-Length: 1048577\r\n\r\n") == 413);
-  CHECK(answer("POST /pool HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n") ==
-        413);
-  CHECK(answer("POST /pool HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: "
-               "chunked\r\n\r\n") == 400);
-  CHECK(answer("nonsense\r\n\r\n") == 400);
-  CHECK(server->counters().responses[4] == 5);
-}
-
-TEST_CASE("HttpServer ends connections that drip, stall or idle", "[http][server][timeout]") {
-  HttpServerOptions options;
-  options.header_timeout = absl::Milliseconds(50);
-  options.body_timeout = absl::Milliseconds(50);
-  options.idle_timeout = absl::Milliseconds(50);
-  options.linger_timeout = absl::Milliseconds(50);
-  const auto server = MustStart(std::move(options));
-  RawHttpClient silent(server->port());
-  RawHttpClient head(server->port());
-  RawHttpClient body(server->port());
-  RawHttpClient idle(server->port());
-  REQUIRE(head.Send("GET /hello HTTP/1.1\r\nHost:"));
-  REQUIRE(body.Send("POST /pool HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n12345"));
-  CHECK(idle.Exchange(kGet).status == 200);
-  CHECK(head.Receive().status == 408);
-  CHECK(body.Receive().status == 408);
-  for (RawHttpClient* client : {&silent, &head, &body, &idle}) CHECK(client->AtEnd());
-  Await([&] { return server->counters().connections_open == 0; });
-  CHECK(server->counters().connections_timed_out == 2);
-}
-
-TEST_CASE("HttpServer ends a connection that does not take its reply", "[http][server][timeout]") {
-  HttpServerOptions options;
-  options.write_timeout = absl::Milliseconds(50);
-  options.min_bytes_per_second = 1 << 30;
-  Router router = Routes();
-  REQUIRE(router.Add("GET", "/huge", [](const HttpRequest&) {
-    return HttpResponse::Text(200, std::string(100 << 20, 'x'));
-  }) == absl::OkStatus());
-  const auto server = MustStart(std::move(options), std::move(router));
-  RawHttpClient client(server->port());
-  REQUIRE(client.Send("GET /huge HTTP/1.1\r\nHost: h\r\n\r\n"));
-  Await([&] { return server->counters().connections_timed_out == 1; });
-  Await([&] { return server->counters().connections_open == 0; });
-}
-
-TEST_CASE("HttpServer answers 503 at once when its queue is full", "[http][server][limits]") {
-  Gate gate;
-  HttpServerOptions options;
-  options.worker_threads = 1;
-  options.queue_limit = 1;
-  const auto server = MustStart(std::move(options), RoutesWith(&gate));
-  RawHttpClient running(server->port());
-  RawHttpClient waiting(server->port());
-  RawHttpClient refused(server->port());
-  REQUIRE(running.Send(Post("/gate", "1")));
-  gate.AwaitEntry();
-  REQUIRE(waiting.Send(Post("/pool", "2")));
-  Await([&] { return server->counters().queue_depth == 1; });
-  const RawHttpReply reply = refused.Exchange(Post("/pool", "3"));
-  CHECK(reply.status == 503);
-  CHECK(reply.headers.at("retry-after") == "1");
-  CHECK(refused.Exchange(kGet).status == 200);  // Inline work goes on, on the same connection.
-  gate.Open();
-  CHECK(running.Receive().body == "through 1");
-  CHECK(waiting.Receive().body == "2");
-  CHECK(refused.Exchange(Post("/pool", "3")).body == "3");
-  CHECK(server->counters().queue_refused == 1);
-  CHECK(server->counters().queue_depth == 0);
-}
-
-TEST_CASE("HttpServer answers 503 to connections beyond its limit", "[http][server][limits]") {
-  HttpServerOptions options;
-  options.max_connections = 2;
-  const auto server = MustStart(std::move(options));
-  RawHttpClient first(server->port());
-  {
-    RawHttpClient second(server->port());
-    CHECK(first.Exchange(kGet).status == 200);
-    CHECK(second.Exchange(kGet).status == 200);
-    RawHttpClient third(server->port());
-    const RawHttpReply reply = third.Receive();
-    CHECK(reply.status == 503);
-    CHECK(reply.headers.at("retry-after") == "1");
-    CHECK(reply.headers.at("connection") == "close");
-    CHECK(third.AtEnd());
-    CHECK(first.Exchange(kGet).status == 200);
-  }
-  Await([&] { return server->counters().connections_open == 1; });
-  RawHttpClient fourth(server->port());
-  CHECK(fourth.Exchange(kGet).status == 200);
-  CHECK(server->counters().connections_refused == 1);
-}
-
-TEST_CASE("HttpServer closes connections far beyond its limit without a word",
-          "[http][server][limits]") {
-  HttpServerOptions options;
-  options.max_connections = 1;
-  const auto server = MustStart(std::move(options));
-  RawHttpClient first(server->port());
-  CHECK(first.Exchange(kGet).status == 200);
-  std::vector<std::unique_ptr<RawHttpClient>> told;
-  for (int i = 0; i < 64; ++i) {
-    told.push_back(std::make_unique<RawHttpClient>(server->port()));
-    CHECK(told.back()->Receive().status == 503);
-  }
-  RawHttpClient untold(server->port());
-  CHECK(untold.AtEnd());
-  CHECK(first.Exchange(kGet).status == 200);
-}
-
 TEST_CASE("HttpServer survives clients that vanish", "[http][server]") {
   Gate gate;
   const auto server = MustStart({}, RoutesWith(&gate));
@@ -403,109 +199,6 @@ TEST_CASE("HttpServer logs a handler's failure under the reference that the clie
   CHECK(reference.find_first_not_of("0123456789abcdef") == std::string::npos);
   CHECK(logged.get_future().get() == "GET /fail failed, reference " + reference + ": no disk");
   CHECK(client.Exchange(kGet).status == 200);
-}
-
-TEST_CASE("HttpServer::Stop lets requests in flight finish", "[http][server][stop]") {
-  Gate gate;
-  const auto server = MustStart({}, RoutesWith(&gate));
-  const uint16_t port = server->port();
-  RawHttpClient busy(port);
-  RawHttpClient idle(port);
-  RawHttpClient partial(port);
-  CHECK(idle.Exchange(kGet).status == 200);
-  CHECK(partial.Exchange(kGet).status == 200);
-  REQUIRE(partial.Send("POST /inline HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n12"));
-  REQUIRE(busy.Send(Post("/gate", "the door")));
-  gate.AwaitEntry();
-  std::thread stopper([&] { server->Stop(absl::Seconds(60)); });
-  CHECK(idle.AtEnd());
-  Await([&] {
-    try {
-      RawHttpClient late(port);
-      return false;
-    } catch (const std::system_error&) {
-      return true;
-    }
-  });
-  gate.Open();
-  const RawHttpReply reply = busy.Receive();
-  CHECK(reply.body == "through the door");
-  CHECK(reply.headers.at("connection") == "close");
-  CHECK(busy.AtEnd());
-  REQUIRE(partial.Send("345"));
-  CHECK(partial.Receive().body == "12345");
-  CHECK(partial.AtEnd());
-  stopper.join();
-  CHECK(server->counters().connections_open == 0);
-}
-
-TEST_CASE("HttpServer::Stop cuts what is left after the grace", "[http][server][stop]") {
-  Gate gate;
-  HttpServerOptions options;
-  options.worker_threads = 1;
-  const auto server = MustStart(std::move(options), RoutesWith(&gate));
-  RawHttpClient stalled(server->port());
-  RawHttpClient busy(server->port());
-  RawHttpClient queued(server->port());
-  REQUIRE(stalled.Send("POST /inline HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n12"));
-  REQUIRE(busy.Send(Post("/gate", "")));
-  gate.AwaitEntry();
-  REQUIRE(queued.Send(Post("/gate", "")));
-  Await([&] { return server->counters().queue_depth == 1; });
-  std::thread patient([&] { server->Stop(absl::Hours(1)); });
-  std::thread stopper([&] { server->Stop(absl::Milliseconds(20)); });
-  CHECK(stalled.AtEnd());
-  CHECK(busy.AtEnd());
-  CHECK(queued.AtEnd());
-  gate.Open();  // Stop waits for the handler that runs, not for the one that waits.
-  stopper.join();
-  patient.join();
-  server->Stop(absl::ZeroDuration());
-}
-
-TEST_CASE("HttpServer::Stop may be called by a handler", "[http][server][stop]") {
-  const HandlerThread thread = GENERATE(HandlerThread::kInline, HandlerThread::kPool);
-  std::atomic<HttpServer*> self = nullptr;
-  Router router = Routes();
-  REQUIRE(router.Add("POST", "/stop",
-                     [&](const HttpRequest&) {
-                       self.load()->Stop(absl::Seconds(60));
-                       return HttpResponse::Text(200, "bye");
-                     },
-                     {thread, 0}) == absl::OkStatus());
-  auto server = MustStart({}, std::move(router));
-  self = server.get();
-  RawHttpClient client(server->port());
-  CHECK(client.Exchange(Post("/stop", "")).body == "bye");
-  CHECK(client.AtEnd());
-  server.reset();
-}
-
-TEST_CASE("HttpServer stops when it is destroyed, also under load", "[http][server][stop]") {
-  HttpServerOptions options;
-  options.io_threads = 2;
-  auto server = MustStart(std::move(options));
-  const uint16_t port = server->port();
-  std::vector<std::thread> clients;
-  std::latch warm(4);
-  for (int c = 0; c < 4; ++c) {
-    clients.emplace_back([&, port] {
-      int done = 0;
-      try {
-        for (;; ++done) {
-          RawHttpClient client(port);
-          for (int i = 0; i < 5; ++i) client.Exchange(Post("/pool", "x"));
-          if (done == 3) warm.count_down();
-        }
-      } catch (const std::exception&) {
-        // The server is gone.
-      }
-      if (done <= 3) warm.count_down();
-    });
-  }
-  warm.wait();
-  server.reset();
-  for (std::thread& client : clients) client.join();
 }
 
 TEST_CASE("HttpServer::Start says what is wrong", "[http][server]") {
