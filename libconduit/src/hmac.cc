@@ -8,8 +8,11 @@
 
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "common/mutex.h"
 #include "common/text.h"
 
 namespace podkit::conduit::internal {
@@ -31,27 +34,52 @@ const unsigned char* Bytes(std::string_view text) {
 
 }  // namespace
 
-struct HmacKey::Context {
-  ContextPtr keyed;  // Never updated itself: each message uses a copy.
+struct HmacKey::Contexts {
+  static constexpr size_t kMaxSpare = 64;
+
+  ContextPtr keyed;  // Never updated itself: the others are its copies.
+  Mutex mutex;
+  std::vector<ContextPtr> spare ABSL_GUARDED_BY(mutex);
+
+  // A context ready for a message; null if OpenSSL has no memory.
+  ContextPtr Take() {
+    ContextPtr context;
+    {
+      MutexLock lock(&mutex);
+      if (!spare.empty()) {
+        context = std::move(spare.back());
+        spare.pop_back();
+      }
+    }
+    if (context == nullptr) return ContextPtr(EVP_MAC_CTX_dup(keyed.get()));
+    // Without a key it begins anew with the one that it has.
+    if (EVP_MAC_init(context.get(), nullptr, 0, nullptr) != 1) return nullptr;
+    return context;
+  }
+
+  void Return(ContextPtr context) {
+    MutexLock lock(&mutex);
+    if (spare.size() < kMaxSpare) spare.push_back(std::move(context));
+  }
 };
 
 absl::StatusOr<HmacKey> HmacKey::Create(std::string_view key) {
   const std::unique_ptr<EVP_MAC, FreeMac> mac(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
-  auto context = std::make_shared<Context>();
-  if (mac != nullptr) context->keyed.reset(EVP_MAC_CTX_new(mac.get()));
+  auto contexts = std::make_shared<Contexts>();
+  if (mac != nullptr) contexts->keyed.reset(EVP_MAC_CTX_new(mac.get()));
   char digest[] = "SHA256";
   const OSSL_PARAM parameters[] = {
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
       OSSL_PARAM_construct_end()};
-  if (context->keyed == nullptr ||
-      EVP_MAC_init(context->keyed.get(), Bytes(key), key.size(), parameters) != 1) {
+  if (contexts->keyed == nullptr ||
+      EVP_MAC_init(contexts->keyed.get(), Bytes(key), key.size(), parameters) != 1) {
     return absl::InternalError("OpenSSL offers no HMAC-SHA256");
   }
-  return HmacKey(std::move(context));
+  return HmacKey(std::move(contexts));
 }
 
 absl::StatusOr<std::string> HmacKey::Sign(std::initializer_list<std::string_view> parts) const {
-  const ContextPtr context(EVP_MAC_CTX_dup(context_->keyed.get()));
+  ContextPtr context = contexts_->Take();
   bool good = context != nullptr;
   for (const std::string_view part : parts) {
     good = good && EVP_MAC_update(context.get(), Bytes(part), part.size()) == 1;
@@ -60,6 +88,7 @@ absl::StatusOr<std::string> HmacKey::Sign(std::initializer_list<std::string_view
   size_t size = 0;
   good = good && EVP_MAC_final(context.get(), digest, &size, sizeof(digest)) == 1;
   if (!good || size != kDigestBytes) return absl::InternalError("OpenSSL failed to sign");
+  contexts_->Return(std::move(context));
   return HexEncode({reinterpret_cast<const char*>(digest), kDigestBytes});
 }
 

@@ -11,7 +11,8 @@
 
 namespace podkit::conduit::internal {
 
-// Immutable and thread-safe. The algorithm is fetched and the key expanded once, not per message.
+// Thread-safe; copies share their contexts. The algorithm is fetched and the key expanded once, and
+// contexts are used again: a fresh one for each message costs more than the message.
 class HmacKey {
  public:
   // kInternal: OpenSSL has no HMAC-SHA256.
@@ -21,9 +22,9 @@ class HmacKey {
   absl::StatusOr<std::string> Sign(std::initializer_list<std::string_view> parts) const;
 
  private:
-  struct Context;
-  explicit HmacKey(std::shared_ptr<const Context> context) : context_(std::move(context)) {}
-  std::shared_ptr<const Context> context_;
+  struct Contexts;
+  explicit HmacKey(std::shared_ptr<Contexts> contexts) : contexts_(std::move(contexts)) {}
+  std::shared_ptr<Contexts> contexts_;
 };
 
 // True if both are the same; the time that it takes depends on their sizes only.

@@ -1,9 +1,7 @@
 #include "http_connection.h"
 
 #include <algorithm>
-#include <cstring>
 #include <mutex>
-#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -67,19 +65,16 @@ bool HttpConnection::Configure(const std::string& ca_file, const HttpTransportOp
   set(CURLOPT_MAXAGE_CONN, std::max(1L, Milliseconds(options.max_idle) / 1000));
   set(CURLOPT_USERAGENT, options.user_agent.c_str());
   set(CURLOPT_ERRORBUFFER, error_);
-  // The body goes through a callback, not through CURLOPT_POSTFIELDS: libcurl would send that a
-  // second time, on a fresh connection, when a kept one dies under a request that may already have
-  // been executed.
   set(CURLOPT_POST, 1L);
-  set(CURLOPT_READFUNCTION, &HttpConnection::SendBody);
-  set(CURLOPT_SEEKFUNCTION, &HttpConnection::RewindBody);
+  set(CURLOPT_PREREQFUNCTION, &HttpConnection::BeforeRequest);
   set(CURLOPT_WRITEFUNCTION, &HttpConnection::TakeReply);
   return good;
 }
 
 absl::StatusOr<WireReply> HttpConnection::Post(const WireRequest& request, absl::Duration timeout) {
   Transfer transfer;
-  transfer.body = &request.body;
+  transfer.curl = curl_.get();
+  transfer.body_size = request.body.size();
   transfer.max_reply_bytes = max_reply_bytes_;
   std::unique_ptr<curl_slist, Cleanup> headers;
   const auto add = [&](const std::string& line) {
@@ -96,8 +91,8 @@ absl::StatusOr<WireReply> HttpConnection::Post(const WireRequest& request, absl:
   };
   set(CURLOPT_HTTPHEADER, headers.get());
   set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-  set(CURLOPT_READDATA, &transfer);
-  set(CURLOPT_SEEKDATA, &transfer);
+  set(CURLOPT_POSTFIELDS, request.body.c_str());
+  set(CURLOPT_PREREQDATA, &transfer);
   set(CURLOPT_WRITEDATA, &transfer);
   set(CURLOPT_TIMEOUT_MS, Milliseconds(timeout));
   set(CURLOPT_CONNECTTIMEOUT_MS, Milliseconds(std::min(timeout, connect_timeout_)));
@@ -126,14 +121,16 @@ absl::StatusOr<WireReply> HttpConnection::ReadReply(Transfer transfer) {
   return reply;
 }
 
+std::string_view HttpConnection::Reason(CURLcode code, const Transfer& transfer) const {
+  if (transfer.stopped_resend) return "the kept connection ended before the answer";
+  return error_[0] != '\0' ? error_ : curl_easy_strerror(code);
+}
+
 // A request whose body did not go out whole cannot have been executed: the other pod verifies the
 // signature over all of it first.
 absl::Status HttpConnection::FromCurl(CURLcode code, const Transfer& transfer) const {
-  const std::string message =
-      fmt::format("{}: {}", host_, error_[0] != '\0' ? error_ : curl_easy_strerror(code));
-  long request_size = 0;
-  curl_easy_getinfo(curl_.get(), CURLINFO_REQUEST_SIZE, &request_size);
-  if (request_size == 0 || transfer.sent < transfer.body->size()) {
+  const std::string message = fmt::format("{}: {}", host_, Reason(code, transfer));
+  if (!transfer.stopped_resend && !SentWhole(curl_.get(), transfer.body_size)) {
     if (code != CURLE_OPERATION_TIMEDOUT) return TransportError(Outcome::kNotExecuted, message);
     return WithOutcome(absl::DeadlineExceededError(message), Outcome::kNotExecuted);
   }
@@ -148,21 +145,26 @@ absl::Status HttpConnection::FromCurl(CURLcode code, const Transfer& transfer) c
                         message);
 }
 
-size_t HttpConnection::SendBody(char* out, size_t size, size_t count, void* data) {
-  auto& transfer = *static_cast<Transfer*>(data);
-  const size_t left = transfer.body->size() - transfer.sent;
-  // libcurl knows the length and does not ask beyond it, unless it lost what it took before.
-  if (left == 0) return CURL_READFUNC_ABORT;
-  const size_t length = std::min(left, size * count);
-  std::memcpy(out, transfer.body->data() + transfer.sent, length);
-  transfer.sent += length;
-  return length;
+bool HttpConnection::SentNothing(CURL* curl) {
+  long bytes = 0;
+  curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &bytes);
+  return bytes == 0;
 }
 
-int HttpConnection::RewindBody(void* data, curl_off_t offset, int origin) {
-  const auto& transfer = *static_cast<Transfer*>(data);
-  const bool untouched = transfer.sent == 0 && offset == 0 && origin == SEEK_SET;
-  return untouched ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+bool HttpConnection::SentWhole(CURL* curl, size_t body_size) {
+  curl_off_t bytes = 0;
+  curl_easy_getinfo(curl, CURLINFO_SIZE_UPLOAD_T, &bytes);
+  return !SentNothing(curl) && static_cast<size_t>(bytes) >= body_size;
+}
+
+// libcurl calls this before it writes a request to a connection. When a kept connection dies under
+// a request, libcurl would write it again to a fresh one, although it may have been executed
+// already.
+int HttpConnection::BeforeRequest(void* data, char*, char*, int, int) {
+  auto& transfer = *static_cast<Transfer*>(data);
+  if (SentNothing(transfer.curl)) return CURL_PREREQFUNC_OK;
+  transfer.stopped_resend = true;
+  return CURL_PREREQFUNC_ABORT;
 }
 
 size_t HttpConnection::TakeReply(char* bytes, size_t size, size_t count, void* data) {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -32,21 +33,24 @@ class HttpConnection {
 
   // What libcurl's callbacks work on during one call.
   struct Transfer {
-    const std::string* body = nullptr;
-    size_t sent = 0;  // Bytes of the body that libcurl took; some may not have left.
+    CURL* curl = nullptr;
+    size_t body_size = 0;
     std::string reply;
     size_t max_reply_bytes = 0;
     bool reply_too_large = false;
+    bool stopped_resend = false;  // What was sent before, in whole or in part, is not known.
   };
 
   HttpConnection(CURL* curl, std::string host, const HttpTransportOptions& options);
 
   bool Configure(const std::string& ca_file, const HttpTransportOptions& options);
   absl::StatusOr<WireReply> ReadReply(Transfer transfer);
+  std::string_view Reason(CURLcode code, const Transfer& transfer) const;
   absl::Status FromCurl(CURLcode code, const Transfer& transfer) const;
 
-  static size_t SendBody(char* out, size_t size, size_t count, void* transfer);
-  static int RewindBody(void* transfer, curl_off_t offset, int origin);
+  static bool SentNothing(CURL* curl);
+  static bool SentWhole(CURL* curl, size_t body_size);
+  static int BeforeRequest(void* transfer, char* local, char* remote, int local_port, int port);
   static size_t TakeReply(char* data, size_t size, size_t count, void* transfer);
 
   const std::unique_ptr<CURL, Cleanup> curl_;

@@ -1,5 +1,11 @@
 #include "podkit/conduit/http_transport.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <memory>
@@ -232,6 +238,28 @@ TEST_CASE("HttpTransport knows that nothing was executed where nobody listens",
   const absl::Status late = Send(transport, {host}, -absl::Seconds(1)).status();
   CHECK(OutcomeOf(late) == Outcome::kNotExecuted);
   CHECK(late.code() == absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_CASE("HttpTransport knows that half a request was not executed", "[conduit][http][fault]") {
+  // A listener that never accepts: the system takes some megabytes for it, but not all.
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  REQUIRE(bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(listen(listener, 1) == 0);
+  REQUIRE(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  const std::string host = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  HttpTransport transport;
+  WireRequest request = kRequest;
+  CHECK(OutcomeOf(Send(transport, {host}, absl::Milliseconds(100), request).status()) ==
+        Outcome::kTimedOut);
+  for (int i = 0; i < 64; ++i) request.body += std::string(1'000'000, 'x');
+  const absl::Status half = Send(transport, {host}, absl::Milliseconds(500), request).status();
+  CHECK(OutcomeOf(half) == Outcome::kNotExecuted);
+  CHECK(half.code() == absl::StatusCode::kDeadlineExceeded);
+  close(listener);
 }
 
 TEST_CASE("HttpTransport tries the hosts of a pod in turn while nothing was executed",
