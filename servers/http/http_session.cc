@@ -50,7 +50,7 @@ void StripOrigin(std::string* target) {
   if (target->starts_with('/') || scheme == std::string::npos) return;
   const size_t path = target->find_first_of("/?", scheme + 3);
   target->erase(0, path);
-  if (!target->starts_with('/')) target->insert(0, "/");
+  if (!target->starts_with('/')) target->insert(0, 1, '/');
 }
 
 absl::Status CheckTarget(const HttpRequest& request) {
