@@ -20,6 +20,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "podkit/store/store.h"
+#include "share_bench.h"
 #include "tests/support/temp_dir.h"
 
 namespace podkit::store {
@@ -220,5 +221,6 @@ class Bench {
 int main(int argc, char** argv) {
   const bool quick = argc > 1 && std::string_view(argv[1]) == "--quick";
   podkit::store::Bench(quick).Run();
+  podkit::bench::RunShareBench(quick);
   return 0;
 }
