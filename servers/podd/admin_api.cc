@@ -1,0 +1,329 @@
+#include "servers/podd/admin_api.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "common/status_macros.h"
+#include "servers/common/files.h"
+#include "servers/podd/admin_call.h"
+#include "servers/podd/status_to_http.h"
+
+namespace podkit::servers {
+namespace {
+
+// The pod.
+
+AdminAnswer GetStatus(const AdminCall& call) { return Value(StatusOf(call.pod())); }
+
+AdminAnswer ListPods(const AdminCall& call) {
+  const conduit::Pods& pods = call.pod().conduit->pods();
+  std::vector<PodEntry> entries;
+  for (const auto& pod : pods.All()) {
+    entries.push_back({.id = pod->id,
+                       .hosts = pod->hosts,
+                       .own = pod->id == pods.own_id(),
+                       .acts_for_any_user = pod->acts_for_any_user});
+  }
+  return Member("pods", entries);
+}
+
+AdminAnswer PingPods(const AdminCall& call) { return Member("pings", PingAll(call.pod().conduit)); }
+
+AdminAnswer PingPod(const AdminCall& call) {
+  const std::string id = call.Param("pod");
+  if (call.pod().conduit->pods().Find(id) == nullptr) {
+    return absl::NotFoundError(fmt::format("the pods file has no pod '{}'", id));
+  }
+  return Value(Ping(call.pod().conduit, id));
+}
+
+AdminAnswer ListUsers(const AdminCall& call) {
+  std::vector<UserEntry> entries;
+  for (const store::User& user : call.store().directory().All()) {
+    entries.push_back({.uid = user.uid, .name = user.name, .pod = user.pod});
+  }
+  return Member("users", entries);
+}
+
+AdminAnswer ListMessages(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto pending, call.store().PendingMessages());
+  std::vector<MessageEntry> entries;
+  for (const store::PendingMessage& message : pending) {
+    entries.push_back({.id = message.id,
+                       .from = message.from_uid,
+                       .to = message.to_uid,
+                       .kind = message.kind,
+                       .attempts = message.attempts,
+                       .created = message.created,
+                       .next_attempt = message.next_attempt,
+                       .last_error = message.last_error});
+  }
+  return Member("messages", entries);
+}
+
+AdminAnswer ListHomes(const AdminCall& call) { return Member("homes", call.store().ListHomes()); }
+
+// A home.
+
+AdminAnswer GetHome(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Value(home->Info());
+}
+
+AdminAnswer GetHomeToken(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Member("sync_token", home->SyncToken());
+}
+
+AdminAnswer GetHomeChanges(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Value(home->ChangesSince(call.Query("since"), call.Query("depth") == "infinity"));
+}
+
+AdminAnswer ListInvitations(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Member("invitations", home->ListInvitations());
+}
+
+AdminAnswer AcceptInvitation(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto acceptance, call.Body<Acceptance>());
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Value(home->Accept(call.Param("share"), acceptance.name));
+}
+
+AdminAnswer DeclineInvitation(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Done(home->Decline(call.Param("share")));
+}
+
+AdminAnswer ListNotifications(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Member("notifications", home->Notifications());
+}
+
+AdminAnswer RemoveNotification(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Done(home->RemoveNotification(call.Param("notification")));
+}
+
+// A collection.
+
+AdminAnswer ListCollections(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Member("collections", home->LoadChildren());
+}
+
+AdminAnswer CreateCollection(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto collection, call.Body<NewCollection>());
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Value(home->CreateChild(collection.name, collection.properties), 201);
+}
+
+AdminAnswer GetCollection(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto child, call.Child());
+  return Value(child->info());
+}
+
+AdminAnswer ChangeCollection(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto change, call.Body<CollectionChange>());
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  const std::string name = call.Param("collection");
+  if (!change.name && !change.properties) {
+    return Value(home->FindChild({.name = name, .id = {}, .share_uid = {}}));
+  }
+  auto info = change.properties ? home->SetProperties(name, *change.properties)
+                                : home->RenameChild(name, *change.name);
+  if (info.ok() && change.properties && change.name) info = home->RenameChild(name, *change.name);
+  return Value(info);
+}
+
+AdminAnswer RemoveCollection(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Done(home->RemoveChild(call.Param("collection")));
+}
+
+AdminAnswer GetToken(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto child, call.Child());
+  return Member("sync_token", child->SyncToken());
+}
+
+AdminAnswer GetChanges(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto child, call.Child());
+  return Value(child->ChangesSince(call.Query("since")));
+}
+
+AdminAnswer Search(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto query, call.SearchQuery());
+  PODKIT_ASSIGN_OR_RETURN(const auto child, call.Child());
+  return Member("objects", child->Search(query));
+}
+
+HttpResponse Calendar(std::string text) {
+  return {.status = 200,
+          .headers = {{"Content-Type", "text/calendar; charset=utf-8"}},
+          .body = std::move(text)};
+}
+
+AdminAnswer Export(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto child, call.Child());
+  PODKIT_ASSIGN_OR_RETURN(auto text, child->Export());
+  return Calendar(std::move(text.data));
+}
+
+AdminAnswer Import(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto child, call.Child());
+  return Value(child->Import({call.body()}));
+}
+
+AdminAnswer ListShares(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Member("shares", home->ListShares(call.Param("collection")));
+}
+
+AdminAnswer Invite(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto invitation, call.Body<Invitation>());
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Value(home->Invite(call.Param("collection"), call.Param("viewer"), invitation.access,
+                            invitation.summary));
+}
+
+AdminAnswer Uninvite(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Done(home->Uninvite(call.Param("collection"), call.Param("viewer")));
+}
+
+// An object.
+
+AdminAnswer ListObjects(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto child, call.Child());
+  return Member("objects", child->LoadObjects());
+}
+
+AdminAnswer GetObject(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto key, call.Object());
+  PODKIT_ASSIGN_OR_RETURN(const auto child, call.Child());
+  return Value(child->FindObject(key));
+}
+
+AdminAnswer GetText(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto key, call.Object());
+  PODKIT_ASSIGN_OR_RETURN(const auto child, call.Child());
+  PODKIT_ASSIGN_OR_RETURN(const auto object, child->ObjectWith(key));
+  // The ETag is known before the text is read: should the text be newer, a write under this ETag is
+  // refused.
+  const std::string etag = object->info().etag;
+  PODKIT_ASSIGN_OR_RETURN(auto text, object->Text());
+  HttpResponse response = Calendar(std::move(text.data));
+  response.headers.emplace_back("ETag", fmt::format("\"{}\"", etag));
+  return response;
+}
+
+AdminAnswer PutText(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto condition, call.Condition());
+  PODKIT_ASSIGN_OR_RETURN(const auto child, call.Child());
+  const auto result = child->PutObject(call.Param("object"), {call.body()}, condition);
+  return Value(result, result.ok() && result->created ? 201 : 200);
+}
+
+AdminAnswer RemoveObject(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto condition, call.Condition());
+  PODKIT_ASSIGN_OR_RETURN(const auto child, call.Child());
+  return Done(child->RemoveObject(call.Param("object"), condition));
+}
+
+AdminAnswer MoveObject(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto move, call.Body<Move>());
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  PODKIT_ASSIGN_OR_RETURN(const auto child, call.Child());
+  PODKIT_ASSIGN_OR_RETURN(const auto target,
+                          home->FindChild({.name = move.collection, .id = {}, .share_uid = {}}));
+  const std::string name = call.Param("object");
+  return Value(child->MoveObject(name, target.id, move.name.empty() ? name : move.name));
+}
+
+struct AdminRoute {
+  std::string_view method;
+  std::string_view path;  // Below kAdminPath.
+  AdminAnswer (*handler)(const AdminCall&);
+};
+
+constexpr AdminRoute kRoutes[] = {
+    {"GET", "/status", GetStatus},
+    {"GET", "/pods", ListPods},
+    {"POST", "/pings", PingPods},
+    {"POST", "/pods/{pod}/ping", PingPod},
+    {"GET", "/users", ListUsers},
+    {"GET", "/messages", ListMessages},
+    {"GET", "/homes", ListHomes},
+    {"GET", "/homes/{home}", GetHome},
+    {"GET", "/homes/{home}/token", GetHomeToken},
+    {"GET", "/homes/{home}/changes", GetHomeChanges},
+    {"GET", "/homes/{home}/invitations", ListInvitations},
+    {"POST", "/homes/{home}/invitations/{share}/accept", AcceptInvitation},
+    {"POST", "/homes/{home}/invitations/{share}/decline", DeclineInvitation},
+    {"GET", "/homes/{home}/notifications", ListNotifications},
+    {"DELETE", "/homes/{home}/notifications/{notification}", RemoveNotification},
+    {"GET", "/homes/{home}/collections", ListCollections},
+    {"POST", "/homes/{home}/collections", CreateCollection},
+    {"GET", "/homes/{home}/collections/{collection}", GetCollection},
+    {"PATCH", "/homes/{home}/collections/{collection}", ChangeCollection},
+    {"DELETE", "/homes/{home}/collections/{collection}", RemoveCollection},
+    {"GET", "/homes/{home}/collections/{collection}/token", GetToken},
+    {"GET", "/homes/{home}/collections/{collection}/changes", GetChanges},
+    {"GET", "/homes/{home}/collections/{collection}/search", Search},
+    {"GET", "/homes/{home}/collections/{collection}/export", Export},
+    {"POST", "/homes/{home}/collections/{collection}/import", Import},
+    {"GET", "/homes/{home}/collections/{collection}/shares", ListShares},
+    {"PUT", "/homes/{home}/collections/{collection}/shares/{viewer}", Invite},
+    {"DELETE", "/homes/{home}/collections/{collection}/shares/{viewer}", Uninvite},
+    {"GET", "/homes/{home}/collections/{collection}/objects", ListObjects},
+    {"GET", "/homes/{home}/collections/{collection}/objects/{object}", GetObject},
+    {"GET", "/homes/{home}/collections/{collection}/objects/{object}/text", GetText},
+    {"PUT", "/homes/{home}/collections/{collection}/objects/{object}/text", PutText},
+    {"DELETE", "/homes/{home}/collections/{collection}/objects/{object}", RemoveObject},
+    {"POST", "/homes/{home}/collections/{collection}/objects/{object}/move", MoveObject},
+};
+
+bool IsOperator(const HttpRequest& request, const std::string& token) {
+  constexpr std::string_view kScheme = "Bearer ";
+  const auto header = request.headers.Find("Authorization");
+  return header && request.headers.Count("Authorization") == 1 && header->starts_with(kScheme) &&
+         SecretsEqual(header->substr(kScheme.size()), token);
+}
+
+HttpResponse Answer(const PodServices& pod, const AdminApiOptions& options, const AdminRoute& route,
+                    const HttpRequest& request) {
+  if (!IsOperator(request, options.token)) {
+    return ErrorResponse(
+        absl::UnauthenticatedError("give the operator's token: Authorization: Bearer <token>"));
+  }
+  const absl::Time start = absl::Now();
+  const AdminCall call(pod, request);
+  AdminAnswer answer = route.handler(call);
+  HttpResponse response = answer.ok() ? *std::move(answer) : ErrorResponse(answer.status());
+  if (options.log) {
+    options.log(fmt::format("{} {} actor '{}': {} in {:.1f} ms", request.method, request.path(),
+                            call.Query("actor"), response.status,
+                            absl::ToDoubleMilliseconds(absl::Now() - start)));
+  }
+  return response;
+}
+
+}  // namespace
+
+absl::Status AddAdminApi(const PodServices& pod, const AdminApiOptions& options, Router* router) {
+  for (const AdminRoute& route : kRoutes) {
+    PODKIT_RETURN_IF_ERROR(router->Add(route.method, fmt::format("{}{}", kAdminPath, route.path),
+                                       [pod, options, &route](const HttpRequest& request) {
+                                         return Answer(pod, options, route, request);
+                                       }));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace podkit::servers

@@ -1,0 +1,214 @@
+#include "servers/podd/config.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+
+#include "common/status_macros.h"
+#include "common/text.h"
+#include "servers/common/files.h"
+#include "servers/common/version.h"
+
+namespace podkit::servers {
+namespace {
+
+constexpr size_t kMaxConfigBytes = 1 << 20;
+constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
+
+constexpr std::string_view kDescription =
+    "podd serves one pod: the homes of its users, the conduit to the other pods, and the\n"
+    "operator's API that podctl uses.\n"
+    "\n"
+    "With no configuration at all it serves pod A on 127.0.0.1:8201, alone and without users, and\n"
+    "keeps its data in ./podkit-data.\n";
+
+constexpr std::string_view kFooter = R"(Configuration file:
+  One JSON object whose members are named like the flags, with '_' for '-':
+    {"pod": "A", "listen": "127.0.0.1:8201", "data": "data",
+     "pods_file": "pods.json", "users_file": "users.json"}
+  Its paths are relative to its folder. A flag goes before the file.
+
+Signals:
+  SIGTERM, SIGINT   finish the requests in work and stop; a second one stops at once
+  SIGHUP            read the pods file and the users file again
+
+Paths that it serves:
+  /conduit          other pods, each request signed
+  /admin/v1/...     the operator, with the token: docs/operations.md lists all of it
+  /healthz /readyz  alive; ready, or what is wrong
+  /metrics          for Prometheus
+
+Exit status:
+  0 stopped as asked, 1 cannot start or go on, 2 a flag or the configuration file is wrong
+
+Examples:
+  podd
+  podd --users-file users.json --listen 127.0.0.1:9000 --data /var/lib/podd
+  podd --config /etc/podd.json --check-config
+)";
+
+absl::Status Wrong(std::string_view flag, std::string_view text) {
+  return absl::InvalidArgumentError(fmt::format("--{}: {}", flag, text));
+}
+
+void AddFlags(CLI::App* app, PoddCommandLine* line) {
+  PoddSettings& to = line->settings;
+  app->add_option("--config", line->config_file, "Read this JSON file first")->type_name("FILE");
+  app->add_flag("--check-config", line->check_config,
+                "Check everything that is read at the start, say what is wrong, and end");
+  app->add_option("--pod", to.pod, "Id of this pod, as in the pods file [A]")->type_name("ID");
+  app->add_option("--listen", to.listen, "Where to listen [127.0.0.1:8201]; [::1]:8201 for IPv6")
+      ->type_name("ADDRESS:PORT");
+  app->add_option("--data", to.data, "Folder of the data, made if missing [podkit-data]")
+      ->type_name("FOLDER");
+  app->add_option("--pods-file", to.pods_file, "The pods and their keys [this pod is alone]")
+      ->type_name("FILE");
+  app->add_option("--users-file", to.users_file, "Who lives on which pod [nobody]")
+      ->type_name("FILE");
+  app->add_option("--token-file", to.token_file,
+                  "The operator's token [operator.token in the data folder, where it is made]")
+      ->type_name("FILE");
+  app->add_option("--tls-certificate-file", to.tls_certificate_file,
+                  "PEM: speak https with this certificate and its chain")
+      ->type_name("FILE");
+  app->add_option("--tls-key-file", to.tls_key_file, "PEM: the key of the certificate")
+      ->type_name("FILE");
+  app->add_option("--log-level", to.log_level, "debug, info, warning or error [info]")
+      ->type_name("LEVEL");
+  app->add_option("--max-connections", to.max_connections, "Connections at a time [4096]")
+      ->type_name("N");
+  app->add_option("--max-body-bytes", to.max_body_bytes, "Size of a request [33554432]")
+      ->type_name("N");
+  app->add_option("--threads", to.threads, "Requests in work at a time [8]")->type_name("N");
+}
+
+// "127.0.0.1:8201" or "[::1]:8201".
+absl::Status ParseListen(std::string_view text, PoddConfig* config) {
+  const size_t colon = text.rfind(':');
+  std::string_view address = text.substr(0, colon);
+  const auto port = colon == std::string_view::npos ? std::nullopt
+                                                    : ParseNumber<uint16_t>(text.substr(colon + 1));
+  const bool six = address.size() > 2 && address.front() == '[' && address.back() == ']';
+  if (six) address = address.substr(1, address.size() - 2);
+  config->address = std::string(address);
+  in6_addr parsed;
+  if (!port || inet_pton(six ? AF_INET6 : AF_INET, config->address.c_str(), &parsed) != 1) {
+    return Wrong("listen", fmt::format("'{}' is not an IP address and a port, like 127.0.0.1:8201 "
+                                       "or [::1]:8201",
+                                       text));
+  }
+  config->port = *port;
+  return absl::OkStatus();
+}
+
+template <typename Int>
+absl::Status TakeNumber(std::string_view flag, const std::optional<int64_t>& value, int64_t least,
+                        Int* out) {
+  if (!value) return absl::OkStatus();
+  constexpr int64_t kMost = std::numeric_limits<int>::max();
+  if (*value < least || *value > kMost) {
+    return Wrong(flag, fmt::format("{} is not between {} and {}", *value, least, kMost));
+  }
+  *out = static_cast<Int>(*value);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string PoddConfig::url() const {
+  return fmt::format("{}://{}:{}", tls_key_file.empty() ? "http" : "https",
+                     address.find(':') == std::string::npos ? address : '[' + address + ']', port);
+}
+
+absl::StatusOr<PoddCommandLine> ParseCommandLine(const std::vector<std::string>& arguments) {
+  PoddCommandLine line;
+  CLI::App app{std::string(kDescription), "podd"};
+  app.footer(std::string(kFooter));
+  app.set_version_flag("--version", fmt::format("podd {}", kVersion));
+  AddFlags(&app, &line);
+  try {
+    std::vector<std::string> backwards(arguments.rbegin(), arguments.rend());
+    app.parse(std::move(backwards));
+  } catch (const CLI::CallForHelp&) {
+    line.answer = app.help();
+  } catch (const CLI::CallForVersion& call) {
+    line.answer = fmt::format("{}\n", call.what());
+  } catch (const CLI::Error& error) {
+    return absl::InvalidArgumentError(fmt::format("{}; podd --help lists the flags", error.what()));
+  }
+  return line;
+}
+
+absl::StatusOr<PoddSettings> ReadSettings(const std::string& path) {
+  PODKIT_ASSIGN_OR_RETURN(std::string text, ReadFile(path, kMaxConfigBytes));
+  const auto wrong = [&](std::string_view what) {
+    return absl::InvalidArgumentError(fmt::format("configuration '{}': {}", path, what));
+  };
+  auto document = conduit::JsonDocument::Parse(std::move(text));
+  if (!document.ok()) return wrong(std::string(document.status().message()));
+  PoddSettings settings;
+  const absl::Status status = conduit::DecodeFields(document->root(), &settings);
+  if (!status.ok()) return wrong(std::string(status.message()));
+  for (size_t i = 0; i < document->root().size(); ++i) {
+    const std::string_view name = document->root().MemberAt(i).first;
+    const bool known = std::apply(
+        [&](const auto&... field) { return ((field.name == name) || ...); }, settings.Fields());
+    if (!known) {
+      return wrong(fmt::format("there is no member '{}'; podd --help lists them", name));
+    }
+  }
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  for (auto* file :
+       {&settings.data, &settings.pods_file, &settings.users_file, &settings.token_file,
+        &settings.tls_certificate_file, &settings.tls_key_file}) {
+    if (*file) *file = ResolvePath(folder, **file);
+  }
+  return settings;
+}
+
+PoddSettings Merge(const PoddSettings& over, const PoddSettings& under) {
+  PoddSettings merged = over;
+  std::apply(
+      [&](const auto&... field) {
+        const auto fill = [&](auto member) {
+          if (!(merged.*member)) merged.*member = under.*member;
+        };
+        (fill(field.member), ...);
+      },
+      PoddSettings::Fields());
+  return merged;
+}
+
+absl::StatusOr<PoddConfig> CheckSettings(const PoddSettings& settings) {
+  PoddConfig config;
+  if (settings.pod) config.pod = *settings.pod;
+  if (settings.listen) PODKIT_RETURN_IF_ERROR(ParseListen(*settings.listen, &config));
+  if (settings.data) config.data = *settings.data;
+  if (config.data.empty()) return Wrong("data", "name a folder");
+  config.pods_file = settings.pods_file.value_or("");
+  config.users_file = settings.users_file.value_or("");
+  config.token_file = settings.token_file.value_or(ResolvePath(config.data, "operator.token"));
+  config.tls_certificate_file = settings.tls_certificate_file.value_or("");
+  config.tls_key_file = settings.tls_key_file.value_or("");
+  if (config.tls_certificate_file.empty() != config.tls_key_file.empty()) {
+    return Wrong("tls-certificate-file", "goes together with --tls-key-file: give both or none");
+  }
+  if (settings.log_level) config.log_level = *settings.log_level;
+  if (std::ranges::find(kLogLevels, config.log_level) == std::end(kLogLevels)) {
+    return Wrong("log-level",
+                 fmt::format("'{}' is not debug, info, warning or error", config.log_level));
+  }
+  PODKIT_RETURN_IF_ERROR(
+      TakeNumber("max-connections", settings.max_connections, 1, &config.max_connections));
+  PODKIT_RETURN_IF_ERROR(
+      TakeNumber("max-body-bytes", settings.max_body_bytes, 1024, &config.max_body_bytes));
+  PODKIT_RETURN_IF_ERROR(TakeNumber("threads", settings.threads, 1, &config.threads));
+  if (config.threads > 1024) return Wrong("threads", "at most 1024");
+  return config;
+}
+
+}  // namespace podkit::servers

@@ -1,0 +1,29 @@
+// What Prometheus sees under /metrics. No name of a user, collection or object is in it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "podkit/conduit/conduit.h"
+#include "podkit/store/store.h"
+#include "servers/http/http_options.h"
+
+namespace podkit::servers {
+
+struct MetricsSnapshot {
+  std::string pod;
+  HttpCounters http;
+  std::vector<conduit::CommandStats> commands;
+  store::StoreStats store;
+  int64_t homes = 0;
+  int64_t pending_messages = 0;
+  absl::Duration oldest_pending;  // Zero if none waits.
+  absl::Time started;
+};
+
+// The text exposition format, version 0.0.4.
+std::string RenderMetrics(const MetricsSnapshot& snapshot);
+
+}  // namespace podkit::servers

@@ -1,0 +1,251 @@
+#include "servers/podd/pod_server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "common/status_macros.h"
+#include "podkit/conduit/conduit.h"
+#include "podkit/conduit/http_transport.h"
+#include "podkit/conduit/pods.h"
+#include "podkit/store/store.h"
+#include "podkit/store/user_directory.h"
+#include "servers/common/files.h"
+#include "servers/http/http_server.h"
+#include "servers/podd/admin_api.h"
+#include "servers/podd/log.h"
+#include "servers/podd/metrics.h"
+#include "servers/podd/pod_services.h"
+
+namespace podkit::servers {
+namespace {
+
+using Log = std::shared_ptr<spdlog::logger>;
+
+absl::StatusOr<std::shared_ptr<conduit::Pods>> LoadPods(const PoddConfig& config) {
+  if (!config.pods_file.empty()) return conduit::Pods::Load(config.pods_file, config.pod);
+  conduit::Pod own;
+  own.id = config.pod;
+  PoddConfig reachable = config;
+  if (reachable.port == 0) reachable.port = 1;  // Not known yet, and nobody else uses it.
+  own.hosts = {reachable.url()};
+  return conduit::Pods::Create({own}, config.pod);
+}
+
+absl::StatusOr<std::shared_ptr<store::FileUserDirectory>> LoadUsers(const PoddConfig& config) {
+  if (config.users_file.empty()) return store::FileUserDirectory::Create({});
+  return store::FileUserDirectory::Load(config.users_file);
+}
+
+// True if podd makes the token itself: only in its own folder, so that a wrong path is noticed.
+bool OwnsToken(const PoddConfig& config) {
+  std::error_code error;
+  const auto folder = std::filesystem::path(config.token_file).parent_path();
+  return std::filesystem::weakly_canonical(folder, error) ==
+         std::filesystem::weakly_canonical(config.data, error);
+}
+
+absl::Status CheckToken(const PoddConfig& config) {
+  const absl::Status status = ReadSecret(config.token_file).status();
+  if (!absl::IsNotFound(status)) return status;
+  if (OwnsToken(config)) return absl::OkStatus();
+  return absl::NotFoundError(
+      fmt::format("there is no token file '{}': make it with 'openssl rand -hex 32', for the owner "
+                  "only; podd makes the one in its data folder itself",
+                  config.token_file));
+}
+
+conduit::ConduitOptions MakeConduitOptions(const PoddConfig& config, const Log& log) {
+  conduit::ConduitOptions options;
+  options.max_body_bytes = config.max_body_bytes;
+  options.log = [log](conduit::LogLevel level, std::string_view text) {
+    log->log(level == conduit::LogLevel::kInfo      ? spdlog::level::info
+             : level == conduit::LogLevel::kWarning ? spdlog::level::warn
+                                                    : spdlog::level::err,
+             OneLine(text));
+  };
+  return options;
+}
+
+HttpServerOptions MakeHttpOptions(const PoddConfig& config, const Log& log) {
+  HttpServerOptions options;
+  options.address = config.address;
+  options.port = config.port;
+  options.tls_certificate_file = config.tls_certificate_file;
+  options.tls_key_file = config.tls_key_file;
+  options.worker_threads = config.threads;
+  options.max_connections = config.max_connections;
+  options.max_body_bytes = config.max_body_bytes;
+  options.log = [log](HttpLogLevel level, std::string_view text) {
+    log->log(level == HttpLogLevel::kInfo      ? spdlog::level::debug
+             : level == HttpLogLevel::kWarning ? spdlog::level::warn
+                                               : spdlog::level::err,
+             OneLine(text));
+  };
+  return options;
+}
+
+HttpResponse ReceiveConduit(conduit::Conduit* conduit, const HttpRequest& request) {
+  conduit::WireReply reply = conduit->Receive(
+      {.content_type = std::string(request.headers.Find("Content-Type").value_or("")),
+       .authorization = std::string(request.headers.Find("Authorization").value_or("")),
+       .body = request.body});
+  HttpResponse response{.status = reply.status, .headers = {}, .body = std::move(reply.body)};
+  if (!reply.content_type.empty())
+    response.headers.emplace_back("Content-Type", reply.content_type);
+  if (!reply.authorization.empty()) {
+    response.headers.emplace_back("X-Podkit-Authorization", reply.authorization);
+  }
+  return response;
+}
+
+HttpResponse Ready(const PodServices& pod) {
+  const std::vector<std::string> problems = Problems(pod);
+  return HttpResponse::Json(problems.empty() ? 200 : 503, ToJsonMember("problems", problems));
+}
+
+}  // namespace
+
+// In the order in which they are made; each uses those above it.
+struct PodServer::Parts {
+  PoddConfig config;
+  Log log;
+  std::shared_ptr<conduit::Pods> pods;
+  std::shared_ptr<store::FileUserDirectory> users;
+  conduit::HttpTransport transport;
+  std::unique_ptr<conduit::Conduit> conduit;
+  std::unique_ptr<store::Store> store;
+  PodServices services;
+  std::atomic<const HttpServer*> http_counters = nullptr;  // Set once it serves.
+  std::unique_ptr<HttpServer> http;
+
+  absl::Status OpenStore();
+  absl::Status Serve();
+  absl::StatusOr<Router> MakeRouter();
+  HttpResponse Metrics() const;
+};
+
+absl::Status PodServer::Parts::OpenStore() {
+  store::StoreOptions options;
+  options.folder = config.data;
+  options.log = conduit ? MakeConduitOptions(config, log).log : nullptr;
+  PODKIT_ASSIGN_OR_RETURN(store, store::Store::Open(options, users, conduit.get(), config.pod));
+  services = {.store = store.get(),
+              .conduit = conduit.get(),
+              .data_folder = config.data,
+              .started = absl::Now()};
+  return absl::OkStatus();
+}
+
+HttpResponse PodServer::Parts::Metrics() const {
+  MetricsSnapshot snapshot{.pod = config.pod,
+                           .commands = conduit->Stats(),
+                           .store = store->Stats(),
+                           .started = services.started};
+  if (const auto homes = store->ListHomes(); homes.ok()) {
+    snapshot.homes = static_cast<int64_t>(homes->size());
+  }
+  if (const HttpServer* server = http_counters) snapshot.http = server->counters();
+  if (const auto pending = store->PendingMessages(); pending.ok()) {
+    snapshot.pending_messages = static_cast<int64_t>(pending->size());
+    for (const store::PendingMessage& message : *pending) {
+      snapshot.oldest_pending = std::max(snapshot.oldest_pending, absl::Now() - message.created);
+    }
+  }
+  HttpResponse response = HttpResponse::Text(200, RenderMetrics(snapshot));
+  response.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
+  return response;
+}
+
+absl::StatusOr<Router> PodServer::Parts::MakeRouter() {
+  Router router;
+  const auto alive = [](const HttpRequest&) { return HttpResponse::Text(200, "alive\n"); };
+  PODKIT_RETURN_IF_ERROR(router.Add("GET", "/healthz", alive, {.thread = HandlerThread::kInline}));
+  PODKIT_RETURN_IF_ERROR(
+      router.Add("GET", "/readyz", [this](const HttpRequest&) { return Ready(services); }));
+  PODKIT_RETURN_IF_ERROR(
+      router.Add("GET", "/metrics", [this](const HttpRequest&) { return Metrics(); }));
+  PODKIT_RETURN_IF_ERROR(router.Add(
+      "POST", conduit::kConduitPath,
+      [this](const HttpRequest& request) { return ReceiveConduit(conduit.get(), request); }));
+  PODKIT_ASSIGN_OR_RETURN(const std::string token, ReadSecret(config.token_file));
+  AdminApiOptions options{.token = token, .log = [log = log](std::string_view line) {
+                            log->debug("admin: {}", OneLine(line));
+                          }};
+  PODKIT_RETURN_IF_ERROR(AddAdminApi(services, options, &router));
+  return router;
+}
+
+absl::Status PodServer::Parts::Serve() {
+  PODKIT_ASSIGN_OR_RETURN(Router router, MakeRouter());
+  auto started = HttpServer::Start(MakeHttpOptions(config, log), std::move(router));
+  if (absl::IsUnavailable(started.status())) {
+    return absl::UnavailableError(
+        fmt::format("{}; stop what listens there, or choose another address with --listen",
+                    std::string(started.status().message())));
+  }
+  if (!started.ok()) return started.status();
+  http = *std::move(started);
+  http_counters = http.get();
+  return absl::OkStatus();
+}
+
+PodServer::PodServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+PodServer::~PodServer() { Stop(absl::ZeroDuration()); }
+
+absl::Status PodServer::Check(const PoddConfig& config) {
+  PODKIT_RETURN_IF_ERROR(LoadPods(config).status());
+  PODKIT_RETURN_IF_ERROR(LoadUsers(config).status());
+  for (const std::string& file : {config.tls_certificate_file, config.tls_key_file}) {
+    if (!file.empty()) PODKIT_RETURN_IF_ERROR(ReadFile(file, size_t{1} << 20).status());
+  }
+  return CheckToken(config);
+}
+
+absl::StatusOr<std::unique_ptr<PodServer>> PodServer::Start(const PoddConfig& config,
+                                                            std::shared_ptr<spdlog::logger> log) {
+  PODKIT_RETURN_IF_ERROR(Check(config));
+  auto parts = std::make_unique<Parts>();
+  parts->config = config;
+  parts->log = std::move(log);
+  PODKIT_ASSIGN_OR_RETURN(parts->pods, LoadPods(config));
+  PODKIT_ASSIGN_OR_RETURN(parts->users, LoadUsers(config));
+  parts->conduit = std::make_unique<conduit::Conduit>(parts->pods, &parts->transport,
+                                                      MakeConduitOptions(config, parts->log));
+  PODKIT_RETURN_IF_ERROR(parts->OpenStore());
+  if (OwnsToken(config)) PODKIT_RETURN_IF_ERROR(EnsureSecret(config.token_file));
+  PODKIT_RETURN_IF_ERROR(parts->Serve());
+  return std::unique_ptr<PodServer>(new PodServer(std::move(parts)));
+}
+
+uint16_t PodServer::port() const { return parts_->http->port(); }
+
+void PodServer::Reload() {
+  const auto report = [&](std::string_view what, const std::string& path,
+                          const absl::Status& status, size_t count) {
+    if (path.empty()) return;
+    if (status.ok()) {
+      parts_->log->info("reloaded: {} {} in '{}'", count, what, path);
+    } else {
+      parts_->log->error("not reloaded, the {} stay as they were: {}", what,
+                         OneLine(std::string(status.message())));
+    }
+  };
+  const absl::Status pods = parts_->pods->Reload();
+  report("pods", parts_->config.pods_file, pods, parts_->pods->All().size());
+  const absl::Status users = parts_->users->Reload();
+  report("users", parts_->config.users_file, users, parts_->users->All().size());
+}
+
+void PodServer::Stop(absl::Duration grace) {
+  if (parts_->http) parts_->http->Stop(grace);
+  parts_->store.reset();
+}
+
+}  // namespace podkit::servers
