@@ -1,0 +1,140 @@
+#include "servers/podctl/command_line.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "common/text.h"
+#include "servers/common/error_json.h"
+#include "servers/common/version.h"
+#include "servers/podctl/errors.h"
+
+namespace podkit::podctl {
+namespace {
+
+constexpr std::string_view kDescription =
+    "podctl is the operator's hand: it looks into the pods and does there what users could do,\n"
+    "in the name of any of them.";
+
+constexpr std::string_view kFooter = R"(Whose home:
+  --as UID acts as that user, in his home. --home UID looks into another one's, as far as the
+  acting user may; without --as the operator may do everything. The home may live on any pod: the
+  pod that is asked forwards what is not its own.
+
+Output:
+  Tables for people; with --json one JSON object, as docs/podctl.md describes it. Times are UTC.
+  Errors are one line on standard error.
+
+Exit status:
+  0 done, 1 refused or failed, 2 wrong usage, 3 a pod cannot be reached
+
+Configuration:
+  --config FILE, else $PODCTL_CONFIG, else ./var/demo/podctl.json, else
+  ~/.config/podkit/podctl.json. The first pod is asked unless --pod names another:
+    {"pods": [{"id": "A", "url": "http://127.0.0.1:8201", "token_file": "A/operator.token"}]}
+
+Examples:
+  podctl pods
+  podctl --as anna collections
+  podctl --as anna import work holidays.ics
+  podctl --as anna invite work emma --access read-write
+  podctl --pod B --as emma invitations
+
+'podctl VERB --help' explains a verb.
+)";
+
+std::string Indent(std::string_view text) {
+  std::string indented;
+  for (const std::string_view line : SplitText(text, '\n')) indented += fmt::format("  {}\n", line);
+  return indented;
+}
+
+class Formatter final : public CLI::Formatter {
+ public:
+  Formatter() {
+    label("REQUIRED", "");
+    label("TEXT", "");
+    label("SUBCOMMAND", "VERB");
+  }
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    return "\n" + CLI::Formatter::make_usage(app, std::move(name));
+  }
+};
+
+}  // namespace
+
+CommandLine::CommandLine() : app_(std::string(kDescription), "podctl") {
+  app_.footer(std::string(kFooter));
+  app_.formatter(std::make_shared<Formatter>());
+  app_.set_version_flag("--version", fmt::format("podctl {}", servers::kVersion));
+  app_.require_subcommand(1);
+  app_.add_option("--config", globals_.config, "Where the pods are")->type_name("FILE");
+  app_.add_option("--pod", globals_.pod, "Ask this pod [the first of the configuration]")
+      ->type_name("ID");
+  app_.add_option("--as", globals_.as, "Act as this user [the operator]")->type_name("UID");
+  app_.add_option("--home", globals_.home, "In the home of this user [the one of --as]")
+      ->type_name("UID");
+  app_.add_flag("--json", globals_.json, "Print JSON");
+}
+
+CLI::App* CommandLine::Add(const VerbInfo& info, Run run) {
+  CLI::App* const verb = app_.add_subcommand(info.name, info.description);
+  verb->group(info.group);
+  verb->fallthrough();
+  verb->footer(fmt::format("{}{}Examples:\n{}", info.details, info.details.empty() ? "" : "\n\n",
+                           Indent(info.examples)));
+  verbs_.emplace_back(verb, std::move(run));
+  return verb;
+}
+
+absl::Status CommandLine::ParseAndRun(const std::vector<std::string>& arguments) {
+  try {
+    app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app_.help());
+    return absl::OkStatus();
+  } catch (const CLI::CallForVersion& call) {
+    fmt::print("{}\n", call.what());
+    return absl::OkStatus();
+  } catch (const CLI::Error& error) {
+    const auto chosen = app_.get_subcommands();
+    return Usage(fmt::format("{}; see podctl {}--help", error.what(),
+                             chosen.empty() ? "" : chosen.front()->get_name() + " "));
+  }
+  Session session(globals_);
+  for (const auto& [verb, run] : verbs_) {
+    if (verb->parsed()) return run(session);
+  }
+  return absl::OkStatus();
+}
+
+int CommandLine::Main(const std::vector<std::string>& arguments) {
+  const absl::Status status = ParseAndRun(arguments);
+  if (!status.ok() && conduit::ErrorClass(status) != AlreadyReported::kClass) {
+    const std::string text = globals_.json ? servers::ErrorJson(status)
+                                           : "podctl: " + Printable(std::string(status.message()));
+    fmt::print(stderr, "{}\n", text);
+  }
+  return std::fflush(stdout) == 0 ? ExitCode(status) : 1;
+}
+
+std::string CommandLine::Manual() const {
+  std::string manual = "```\n" + app_.help() + "```\n";
+  for (const auto& [verb, run] : verbs_) {
+    manual += fmt::format("\n## podctl {}\n\n```\n{}```\n", verb->get_name(), verb->help("podctl"));
+  }
+  return manual;
+}
+
+void AddAllVerbs(CommandLine* line) {
+  AddPodVerbs(line);
+  AddCollectionVerbs(line);
+  AddImportVerbs(line);
+  AddObjectVerbs(line);
+  AddSharingVerbs(line);
+  AddDemoVerb(line);
+}
+
+}  // namespace podkit::podctl

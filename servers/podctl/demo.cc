@@ -1,0 +1,311 @@
+#include "servers/podctl/demo.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "common/status_macros.h"
+#include "common/text.h"
+#include "podkit/store/types.h"
+#include "servers/common/files.h"
+#include "servers/podctl/child_process.h"
+#include "servers/podctl/errors.h"
+#include "servers/podctl/import.h"
+#include "servers/podctl/progress.h"
+#include "servers/podctl/session.h"
+
+namespace podkit::podctl {
+namespace {
+
+constexpr absl::Duration kLongestStart = absl::Seconds(30);
+constexpr absl::Duration kLongestDelivery = absl::Seconds(15);
+constexpr absl::Duration kLongestStop = absl::Seconds(30);
+constexpr absl::Duration kPause = absl::Milliseconds(50);
+constexpr size_t kMaxLogBytes = size_t{64} << 20;
+
+// The text as one word of a shell command.
+std::string ShellWord(const std::string& text) {
+  const bool plain = !text.empty() && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-_./@+:").find(c) != std::string_view::npos;
+  });
+  if (plain) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
+absl::Status CheckPortIsFree(uint16_t port, std::string_view option) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int yes = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  const bool is_free =
+      bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
+      listen(fd, 1) == 0;
+  const int error = errno;
+  close(fd);
+  if (is_free) return absl::OkStatus();
+  return absl::UnavailableError(fmt::format(
+      "port {} cannot be used ({}): is another demo running? Choose another port with {}", port,
+      error == EADDRINUSE ? "it is in use" : "the system refuses it", option));
+}
+
+// The last line of a log; empty if there is none.
+std::string LastLine(const std::string& file) {
+  const auto text = servers::ReadFile(file, kMaxLogBytes);
+  if (!text.ok()) return "";
+  const auto lines = SplitText(TrimSpace(*text), '\n');
+  return std::string(lines.back());
+}
+
+class Demo {
+ public:
+  explicit Demo(const DemoOptions& options) : options_(options), layout_(options.layout) {
+    sigemptyset(&signals_);
+    for (const int signal : {SIGINT, SIGTERM, SIGCHLD}) sigaddset(&signals_, signal);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  }
+
+  absl::Status Run() {
+    PODKIT_RETURN_IF_ERROR(CheckPortIsFree(layout_.port_a, "--port-a"));
+    PODKIT_RETURN_IF_ERROR(CheckPortIsFree(layout_.port_b, "--port-b"));
+    PODKIT_RETURN_IF_ERROR(WriteDemoFiles(layout_));
+    absl::Status status = StartAndFill();
+    if (status.ok()) {
+      PrintWhatToTry();
+      status = WaitForTheEnd();
+    }
+    StopPods();
+    return stop_asked_ ? absl::OkStatus() : status;
+  }
+
+ private:
+  struct RunningPod {
+    std::string id;
+    ChildProcess process;
+  };
+
+  Session As(const std::string& uid, const std::string& pod) const {
+    return Session(Globals{.config = layout_.settings(), .pod = pod, .as = uid});
+  }
+
+  absl::Status StartAndFill() {
+    for (const char* id : {"A", "B"}) PODKIT_RETURN_IF_ERROR(StartPod(id));
+    for (const char* id : {"A", "B"}) PODKIT_RETURN_IF_ERROR(WaitUntilReady(id));
+    Say(fmt::format(
+        "pod A on http://127.0.0.1:{}, pod B on http://127.0.0.1:{}, everything in '{}'",
+        layout_.port_a, layout_.port_b, layout_.folder));
+    PODKIT_RETURN_IF_ERROR(ImportAll());
+    if (shared_.empty()) return absl::OkStatus();
+    PODKIT_RETURN_IF_ERROR(ShareAndAccept());
+    return ShowOtherSide();
+  }
+
+  absl::Status StartPod(const std::string& id) {
+    PODKIT_ASSIGN_OR_RETURN(auto process, ChildProcess::Start({options_.podd, "--config",
+                                                               layout_.File(id + "/podd.json")},
+                                                              LogFile(id)));
+    pods_.push_back({id, std::move(process)});
+    return absl::OkStatus();
+  }
+
+  std::string LogFile(const std::string& id) const { return layout_.File(id + "/podd.log"); }
+
+  absl::Status WaitUntilReady(const std::string& id) {
+    Session session = As("", id);
+    absl::Status status;
+    for (const absl::Time end = absl::Now() + kLongestStart; absl::Now() < end;) {
+      status = session.Call({.path = {"status"}, .timeout = absl::Seconds(5)}).status();
+      if (status.ok()) return status;
+      PODKIT_RETURN_IF_ERROR(Pause(kPause));
+    }
+    return status;
+  }
+
+  absl::Status ImportAll() {
+    PODKIT_ASSIGN_OR_RETURN(const auto files, CalendarFiles({options_.calendars}));
+    Say(fmt::format("{} on pod A gets the calendars in '{}':", kDemoOwner, options_.calendars));
+    Session owner = As(kDemoOwner, "A");
+    Progress progress(static_cast<int64_t>(files.size()));
+    for (size_t i = 0; i < files.size(); ++i) {
+      PODKIT_RETURN_IF_ERROR(Pause(absl::ZeroDuration()));
+      progress.Show(static_cast<int64_t>(i), files[i]);
+      const std::string name = std::filesystem::path(files[i]).stem().string();
+      PODKIT_RETURN_IF_ERROR(EnsureCollection(&owner, name));
+      FileReport report = ImportFile(&owner, name, files[i], {});
+      report.file = std::filesystem::path(files[i]).filename().string();
+      progress.Clear();
+      if (!report.status.ok()) {
+        Say("  " + RefusalText(report));
+        continue;
+      }
+      Say("  " + CountsText(report));
+      if (shared_.empty() && !report.items.empty()) shared_ = name;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ShareAndAccept() {
+    Session owner = As(kDemoOwner, "A");
+    PODKIT_ASSIGN_OR_RETURN(auto path, owner.CollectionPath(shared_, {"shares", kDemoViewer}));
+    const servers::Invitation invitation{.access = store::Access::kReadWrite,
+                                         .summary = "Have a look, and add what you like"};
+    PODKIT_ASSIGN_OR_RETURN(
+        const auto share,
+        owner.Fetch<store::ShareInfo>(
+            {.method = "PUT", .path = std::move(path), .body = conduit::ToJson(invitation)}));
+    PODKIT_RETURN_IF_ERROR(WaitForInvitation(share.share_uid));
+    Session viewer = As(kDemoViewer, "B");
+    PODKIT_ASSIGN_OR_RETURN(auto accept,
+                            viewer.HomePath({"invitations", share.share_uid, "accept"}));
+    PODKIT_ASSIGN_OR_RETURN(const auto info,
+                            viewer.Fetch<store::CollectionInfo>(
+                                {.method = "POST", .path = std::move(accept), .body = "{}"}));
+    shared_there_ = info.name;
+    Say(fmt::format("{} shares '{}' read-write with {} on pod B, who accepted it.", kDemoOwner,
+                    shared_, kDemoViewer));
+    return absl::OkStatus();
+  }
+
+  // Messages between the pods take their time when one of them has just started.
+  absl::Status WaitForInvitation(const std::string& share_uid) {
+    Session viewer = As(kDemoViewer, "B");
+    PODKIT_ASSIGN_OR_RETURN(const auto path, viewer.HomePath({"invitations"}));
+    for (const absl::Time end = absl::Now() + kLongestDelivery; absl::Now() < end;) {
+      PODKIT_ASSIGN_OR_RETURN(std::string body, viewer.Call({.path = path}));
+      PODKIT_ASSIGN_OR_RETURN(
+          const auto invitations,
+          servers::FromJsonMember<std::vector<store::ShareInfo>>("invitations", std::move(body)));
+      const auto found = std::ranges::find(invitations, share_uid, &store::ShareInfo::share_uid);
+      if (found != invitations.end()) return absl::OkStatus();
+      PODKIT_RETURN_IF_ERROR(Pause(kPause));
+    }
+    return absl::DeadlineExceededError(
+        fmt::format("the invitation does not reach pod B: see '{}'", LogFile("A")));
+  }
+
+  absl::Status ShowOtherSide() {
+    Session viewer = As(kDemoViewer, "B");
+    PODKIT_ASSIGN_OR_RETURN(auto path, viewer.CollectionPath(shared_there_, {"objects"}));
+    PODKIT_ASSIGN_OR_RETURN(std::string body, viewer.Call({.path = std::move(path)}));
+    PODKIT_ASSIGN_OR_RETURN(
+        const auto objects,
+        servers::FromJsonMember<std::vector<store::ObjectInfo>>("objects", std::move(body)));
+    if (objects.empty()) return absl::OkStatus();
+    first_object_ = objects.front().name;
+    Say(fmt::format("What {} sees of it from pod B:", kDemoViewer));
+    constexpr size_t kMost = 5;
+    for (size_t i = 0; i < std::min(objects.size(), kMost); ++i) {
+      Say(fmt::format(
+          "  {}", Printable(objects[i].summary.empty() ? objects[i].name : objects[i].summary)));
+    }
+    if (objects.size() > kMost) Say(fmt::format("  and {} more", objects.size() - kMost));
+    return absl::OkStatus();
+  }
+
+  void PrintWhatToTry() const {
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    const std::string bin = fs::absolute(options_.podd, ignored).parent_path().string();
+    const std::string config = fs::absolute(layout_.settings(), ignored).string();
+    std::string text = fmt::format(
+        "\nTo look around, in another terminal:\n\n"
+        "  export PATH={}:\"$PATH\" PODCTL_CONFIG={}\n"
+        "  podctl pods\n"
+        "  podctl users\n"
+        "  podctl --as {} collections\n",
+        ShellWord(bin), ShellWord(config), kDemoOwner);
+    if (!shared_there_.empty()) {
+      const std::string there = ShellWord(shared_there_);
+      text += fmt::format("  podctl --pod B --as {} objects {}\n", kDemoViewer, there);
+      if (!first_object_.empty()) {
+        const std::string object = ShellWord(first_object_);
+        text += fmt::format("  podctl --pod B --as {} print {} {}\n", kDemoViewer, there, object);
+        text += fmt::format("  podctl --pod B --as {} get {} {} > event.ics\n", kDemoViewer, there,
+                            object);
+        text += fmt::format("  podctl --pod B --as {} put {} {} event.ics\n", kDemoViewer, there,
+                            object);
+      }
+      text += fmt::format("  podctl --as {} shares {}\n", kDemoOwner, ShellWord(shared_));
+    }
+    text += fmt::format("  podctl --as {} notifications\n  podctl --help\n", kDemoOwner);
+    Say(text + "\nCtrl-C stops both pods. The next start finds everything again.");
+  }
+
+  absl::Status WaitForTheEnd() {
+    for (;;) PODKIT_RETURN_IF_ERROR(Pause(absl::InfiniteDuration()));
+  }
+
+  // Waits for the time given, but not past a signal. An error if the demo is to end.
+  absl::Status Pause(absl::Duration time) {
+    const timespec limit = absl::ToTimespec(std::min(time, absl::Hours(1)));
+    const int signal = sigtimedwait(&signals_, nullptr, &limit);
+    if (signal == SIGINT || signal == SIGTERM) {
+      stop_asked_ = true;
+      return absl::CancelledError("asked to stop");
+    }
+    for (RunningPod& pod : pods_) {
+      if (pod.process.Running()) continue;
+      return absl::AbortedError(fmt::format("pod {} ended with {}; its last word in '{}': {}",
+                                            pod.id, pod.process.End(), LogFile(pod.id),
+                                            LastLine(LogFile(pod.id))));
+    }
+    return absl::OkStatus();
+  }
+
+  bool AnyRuns() {
+    return std::ranges::any_of(pods_, [](RunningPod& pod) { return pod.process.Running(); });
+  }
+
+  void StopPods() {
+    if (pods_.empty()) return;
+    Say("stopping both pods");
+    for (RunningPod& pod : pods_) pod.process.Signal(SIGTERM);
+    const timespec pause = absl::ToTimespec(kPause);
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    for (const absl::Time end = absl::Now() + kLongestStop; AnyRuns() && absl::Now() < end;) {
+      sigtimedwait(&child, nullptr, &pause);
+    }
+    Say(AnyRuns() ? "they did not stop in time and are killed" : "stopped");
+    pods_.clear();
+  }
+
+  static void Say(std::string_view text) {
+    fmt::print("{}\n", text);
+    std::fflush(stdout);
+  }
+
+  const DemoOptions options_;
+  const DemoLayout layout_;
+  sigset_t signals_;
+  std::vector<RunningPod> pods_;
+  bool stop_asked_ = false;
+  std::string shared_;        // The collection as the owner calls it,
+  std::string shared_there_;  // and as the viewer does.
+  std::string first_object_;
+};
+
+}  // namespace
+
+absl::Status RunDemo(const DemoOptions& options) { return Demo(options).Run(); }
+
+}  // namespace podkit::podctl

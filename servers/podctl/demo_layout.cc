@@ -1,0 +1,69 @@
+#include "servers/podctl/demo_layout.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <string_view>
+
+#include "common/status_macros.h"
+#include "servers/common/files.h"
+
+namespace podkit::podctl {
+namespace {
+
+constexpr std::string_view kUsers = R"({"users": [
+  {"uid": "anna", "name": "Anna Berg", "pod": "A"},
+  {"uid": "ben", "name": "Ben Okafor", "pod": "A"},
+  {"uid": "clara", "name": "Clara Moreau", "pod": "A"},
+  {"uid": "david", "name": "David Lindqvist", "pod": "B"},
+  {"uid": "emma", "name": "Emma Rossi", "pod": "B"},
+  {"uid": "farid", "name": "Farid Haddad", "pod": "B"}
+]}
+)";
+
+// The operator may ask either pod for anybody's home, so each acts for the users of the other.
+std::string PodsFile(const DemoLayout& layout) {
+  return fmt::format(R"({{"pods": [
+  {{"id": "A", "hosts": ["http://127.0.0.1:{}"], "key_files": ["keys/a-b.key"], "acts_for_any_user": true}},
+  {{"id": "B", "hosts": ["http://127.0.0.1:{}"], "key_files": ["keys/a-b.key"], "acts_for_any_user": true}}
+]}}
+)",
+                     layout.port_a, layout.port_b);
+}
+
+std::string PodctlFile(const DemoLayout& layout) {
+  return fmt::format(R"({{"pods": [
+  {{"id": "A", "url": "http://127.0.0.1:{}", "token_file": "A/data/operator.token"}},
+  {{"id": "B", "url": "http://127.0.0.1:{}", "token_file": "B/data/operator.token"}}
+]}}
+)",
+                     layout.port_a, layout.port_b);
+}
+
+absl::Status WritePod(const DemoLayout& layout, const std::string& id, uint16_t port) {
+  PODKIT_RETURN_IF_ERROR(servers::MakeFolder(layout.File(id)));
+  return servers::WriteFile(layout.File(id + "/podd.json"), fmt::format(R"({{"pod": "{}",
+ "listen": "127.0.0.1:{}",
+ "data": "data",
+ "pods_file": "../pods.json",
+ "users_file": "../users.json"}}
+)",
+                                                                        id, port));
+}
+
+}  // namespace
+
+absl::Status WriteDemoFiles(const DemoLayout& layout) {
+  PODKIT_RETURN_IF_ERROR(servers::MakeFolder(layout.File("keys")));
+  PODKIT_RETURN_IF_ERROR(servers::EnsureSecret(layout.File("keys/a-b.key")));
+  std::error_code ignored;
+  if (!std::filesystem::exists(layout.File("users.json"), ignored)) {
+    PODKIT_RETURN_IF_ERROR(servers::WriteFile(layout.File("users.json"), kUsers));
+  }
+  PODKIT_RETURN_IF_ERROR(servers::WriteFile(layout.File("pods.json"), PodsFile(layout)));
+  PODKIT_RETURN_IF_ERROR(servers::WriteFile(layout.settings(), PodctlFile(layout)));
+  PODKIT_RETURN_IF_ERROR(WritePod(layout, "A", layout.port_a));
+  return WritePod(layout, "B", layout.port_b);
+}
+
+}  // namespace podkit::podctl

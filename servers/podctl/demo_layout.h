@@ -1,0 +1,32 @@
+// The files of the demo: two pods that know each other, six users, and podctl's configuration.
+//
+//   podctl.json  pods.json  users.json  keys/a-b.key
+//   A/podd.json  A/podd.log  A/data/...
+//   B/podd.json  B/podd.log  B/data/...
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace podkit::podctl {
+
+struct DemoLayout {
+  std::string folder;
+  uint16_t port_a = 8201;
+  uint16_t port_b = 8202;
+
+  std::string File(const std::string& name) const { return folder + "/" + name; }
+  std::string settings() const { return File("podctl.json"); }
+};
+
+// The owner of the imported calendars, on pod A, and who is invited to one, on pod B.
+inline constexpr const char* kDemoOwner = "anna";
+inline constexpr const char* kDemoViewer = "emma";
+
+// Writes what is missing. Keys and users stay as they are; what depends on the ports is written
+// anew.
+absl::Status WriteDemoFiles(const DemoLayout& layout);
+
+}  // namespace podkit::podctl

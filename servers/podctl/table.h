@@ -1,0 +1,18 @@
+// Tables for people: aligned columns under a heading.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace podkit::podctl {
+
+// `text` as it may be shown on a terminal: control characters, and all bytes beyond ASCII of what
+// is not UTF-8, become '?', line breaks a space.
+std::string Printable(std::string_view text);
+
+// The rows under `titles`, columns as wide as their widest text. Cells are made printable.
+std::string FormatTable(const std::vector<std::string>& titles,
+                        const std::vector<std::vector<std::string>>& rows);
+
+}  // namespace podkit::podctl

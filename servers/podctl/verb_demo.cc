@@ -1,0 +1,66 @@
+// The verb that runs the demo.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "servers/podctl/command_line.h"
+#include "servers/podctl/demo.h"
+#include "servers/podctl/errors.h"
+
+namespace podkit::podctl {
+namespace {
+
+struct Options {
+  DemoLayout layout{.folder = "var/demo"};
+  std::string calendars;
+  std::string examples = "examples/calendars";
+};
+
+absl::Status Run(const Options& options) {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (options.layout.port_a == options.layout.port_b) {
+    return Usage("--port-a and --port-b must differ");
+  }
+  const std::string& calendars = options.calendars.empty() ? options.examples : options.calendars;
+  if (!std::filesystem::is_directory(calendars, error)) {
+    return Usage(fmt::format("there is no folder '{}': name one with .ics files", calendars));
+  }
+  return RunDemo({.layout = options.layout,
+                  .calendars = calendars,
+                  .podd = (self.parent_path() / "podd").string()});
+}
+
+}  // namespace
+
+void AddDemoVerb(CommandLine* line) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* const verb =
+      line->Add({.name = "demo",
+                 .group = "Demo",
+                 .description =
+                     "Run two pods with six users until Ctrl-C\n\n"
+                     "Imports the .ics files of a folder into the home of anna on pod A, a\n"
+                     "collection each, shares the first one with emma on pod B, accepts it there,\n"
+                     "and prints what to try next. The next start finds the data again.",
+                 .examples = "podctl demo\npodctl demo ~/calendars --port-a 9201 --port-b 9202"},
+                [options](Session&) { return Run(*options); });
+  verb->add_option("CALENDAR_FOLDER", options->calendars, "What to import [that of --examples]");
+  verb->add_option("--folder", options->layout.folder, "Where everything is kept [var/demo]")
+      ->type_name("FOLDER")
+      ->take_last();
+  verb->add_option("--port-a", options->layout.port_a, "Port of pod A [8201]")
+      ->type_name("PORT")
+      ->check(CLI::Range(1, 65535));
+  verb->add_option("--port-b", options->layout.port_b, "Port of pod B [8202]")
+      ->type_name("PORT")
+      ->check(CLI::Range(1, 65535));
+  verb->add_option("--examples", options->examples,
+                   "Import these unless a folder is named [examples/calendars]")
+      ->type_name("FOLDER")
+      ->take_last();
+}
+
+}  // namespace podkit::podctl
