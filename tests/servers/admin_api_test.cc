@@ -1,0 +1,161 @@
+// The operator's API without a server: routes, the token, and what a request may ask for.
+#include "servers/podd/admin_api.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "podkit/conduit/in_process.h"
+#include "servers/podctl/errors.h"
+#include "tests/support/catch.h"
+#include "tests/support/temp_dir.h"
+
+namespace podkit::servers {
+namespace {
+
+using testing::TempDir;
+using testing::ValueOf;
+
+const std::string kToken(64, 't');
+
+// One pod with ann and bob.
+class Pod {
+ public:
+  Pod() {
+    conduit::Pod own{.id = "A", .hosts = {"http://127.0.0.1:1"}};
+    conduit_ =
+        std::make_unique<conduit::Conduit>(ValueOf(conduit::Pods::Create({own}, "A")), &network_);
+    store_ = ValueOf(store::Store::Open(
+        {.folder = folder_.File("data")},
+        ValueOf(store::FileUserDirectory::Create({{"ann", "Ann", "A"}, {"bob", "Bob", "A"}})),
+        conduit_.get(), "A"));
+    const PodServices services{.store = store_.get(),
+                               .conduit = conduit_.get(),
+                               .data_folder = folder_.File("data"),
+                               .started = absl::UnixEpoch()};
+    REQUIRE(
+        AddAdminApi(services,
+                    {.token = kToken,
+                     .log = [this](std::string_view line) { log_ += std::string(line) + "\n"; }},
+                    &router_) == absl::OkStatus());
+  }
+
+  HttpResponse Send(std::string_view method, const std::string& target, std::string body = "",
+                    std::vector<std::pair<std::string, std::string>> headers = {
+                        {"Authorization", "Bearer " + kToken}}) {
+    HttpRequest request{.method = std::string(method), .target = std::string(kAdminPath) + target};
+    for (const auto& [name, value] : headers) request.headers.Add(name, value);
+    request.body = std::move(body);
+    auto match = router_.Find(method, request.path());
+    REQUIRE(match.route != nullptr);
+    request.params = match.params;
+    return match.route->handler(request);
+  }
+  HttpResponse SendAs(std::string_view actor, std::string_view method, const std::string& target,
+                      std::string body = "") {
+    return Send(method, fmt::format("{}?actor={}", target, actor), std::move(body));
+  }
+
+  const std::string& log() const { return log_; }
+
+ private:
+  TempDir folder_;
+  conduit::InProcessNetwork network_;
+  std::unique_ptr<conduit::Conduit> conduit_;
+  std::unique_ptr<store::Store> store_;
+  Router router_;
+  std::string log_;
+};
+
+std::string ErrorClassOf(const HttpResponse& response) {
+  return conduit::ErrorClass(podctl::ErrorFromReply(response.status, response.body));
+}
+
+TEST_CASE("The operator's token is asked for before anything else", "[podd][admin]") {
+  Pod pod;
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+  const std::string good = "Bearer " + kToken;
+  const std::vector<Headers> wrong = {{},
+                                      {{"Authorization", ""}},
+                                      {{"Authorization", "Bearer"}},
+                                      {{"Authorization", "Bearer " + std::string(64, 'x')}},
+                                      {{"Authorization", kToken}},
+                                      {{"Authorization", "bearer x" + kToken}},
+                                      {{"Authorization", good + "t"}},
+                                      {{"Authorization", good}, {"Authorization", good}}};
+  for (const Headers& headers : wrong) {
+    const auto response = pod.Send("POST", "/homes/ann/collections", "{", headers);
+    CHECK(response.status == 401);
+    CHECK_THAT(response.body, !Catch::Contains("ann"));
+  }
+  CHECK(pod.log().empty());
+  CHECK(pod.Send("POST", "/homes/ann/collections", "{").status == 400);
+  CHECK(pod.log() != "");
+  CHECK_THAT(pod.log(), !Catch::Contains(kToken));
+}
+
+TEST_CASE("A request that makes no sense is refused by name", "[podd][admin]") {
+  Pod pod;
+  const auto refused = [&](std::string_view method, const std::string& target,
+                           std::string body = "") {
+    const auto response = pod.Send(method, "/homes/ann" + target, std::move(body));
+    CHECK(response.status == 400);
+    return ErrorClassOf(response);
+  };
+  CHECK(refused("POST", "/collections", "") == "InvalidRequest");
+  CHECK(refused("POST", "/collections", R"({"name": 1})") == "InvalidRequest");
+  CHECK(refused("POST", "/collections", R"({"name": "a/b"})") == "InvalidName");
+  CHECK(refused("PUT", "/collections/calendar/shares/bob", R"({"access": "all"})") ==
+        "InvalidRequest");
+  CHECK(refused("GET", "/collections/calendar/objects/x?by=colour") == "InvalidRequest");
+  CHECK(refused("GET", "/collections/calendar/search?start=soon") == "InvalidRequest");
+  for (const char* etag : {"x", "\"", "\"\"", "*", "\"a\", \"b\""}) {
+    const auto response = pod.Send("PUT", "/homes/ann/collections/calendar/objects/x.ics/text", "",
+                                   {{"Authorization", "Bearer " + kToken}, {"If-Match", etag}});
+    CHECK(response.status == 400);
+    CHECK(ErrorClassOf(response) == "InvalidRequest");
+  }
+}
+
+TEST_CASE("The acting user is one of the directory and has his rights", "[podd][admin]") {
+  Pod pod;
+  CHECK(pod.Send("GET", "/homes/ann/collections").status == 200);
+  CHECK(pod.SendAs("ann", "GET", "/homes/ann/collections").status == 200);
+  CHECK(pod.SendAs("bob", "GET", "/homes/ann/collections").status == 403);
+  CHECK(ErrorClassOf(pod.SendAs("eve", "GET", "/homes/ann/collections")) == "NoSuchUser");
+  CHECK(ErrorClassOf(pod.Send("GET", "/homes/eve/collections")) == "NoSuchUser");
+}
+
+TEST_CASE("A collection is renamed and changed in one request", "[podd][admin]") {
+  Pod pod;
+  REQUIRE(pod.Send("POST", "/homes/ann/collections", R"({"name": "work"})").status == 201);
+  const auto changed = pod.Send("PATCH", "/homes/ann/collections/work",
+                                R"({"name": "office", "properties": {"color": "#123456"}})");
+  CHECK(changed.status == 200);
+  const auto info = ValueOf(conduit::FromJson<store::CollectionInfo>(changed.body));
+  CHECK(info.name == "office");
+  CHECK(info.color == "#123456");
+  CHECK(pod.Send("PATCH", "/homes/ann/collections/office", "{}").status == 200);
+  CHECK(pod.Send("PATCH", "/homes/ann/collections/work", "{}").status == 404);
+}
+
+TEST_CASE("The pod is described with its users, homes and pods", "[podd][admin]") {
+  Pod pod;
+  pod.Send("GET", "/homes/ann/collections");
+  const auto status = ValueOf(conduit::FromJson<PodStatus>(pod.Send("GET", "/status").body));
+  CHECK(status.pod == "A");
+  CHECK(status.users == 2);
+  CHECK(status.homes == 1);
+  CHECK(status.problems.empty());
+  CHECK_THAT(pod.Send("GET", "/users").body, Catch::Contains(R"("name":"Bob")"));
+  CHECK_THAT(pod.Send("GET", "/homes").body, Catch::Contains(R"("uid":"ann")"));
+  CHECK_THAT(pod.Send("GET", "/pods").body, Catch::Contains(R"("own":true)"));
+  CHECK(pod.Send("GET", "/messages").body == R"({"messages":[]})");
+  CHECK(pod.Send("POST", "/pings").body == R"({"pings":[]})");
+  CHECK(pod.Send("POST", "/pods/B/ping").status == 404);
+}
+
+}  // namespace
+}  // namespace podkit::servers

@@ -1,0 +1,209 @@
+// podctl as a program: what each verb prints, and what it says when it is used wrongly.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "podkit/conduit/json.h"
+#include "servers/common/admin_messages.h"
+#include "tests/servers/two_pods.h"
+#include "tests/support/catch.h"
+
+namespace podkit::testing {
+namespace {
+
+constexpr const char* kCalendars = PODKIT_EXAMPLES "/calendars";
+
+// One line on standard error, after "podctl: ".
+void CheckRefusal(const ProcessResult& result, int exit_code, const std::string& text) {
+  CHECK(result.exit_code == exit_code);
+  CHECK_THAT(result.err, Catch::StartsWith("podctl: ") && Catch::Contains(text));
+  CHECK(std::ranges::count(result.err, '\n') == 1);
+  CHECK(result.out.empty());
+}
+
+ProcessResult RunAlone(std::vector<std::string> arguments, const TempDir& folder) {
+  arguments.insert(arguments.begin(), PODKIT_PODCTL);
+  const std::string home = folder.path().string();
+  return RunProcess(std::move(arguments),
+                    {.folder = home, .environment = {"HOME=" + home, "PODCTL_CONFIG="}});
+}
+
+TEST_CASE("podctl refuses a wrong command line and points to the help", "[e2e][podctl]") {
+  const TempDir folder;
+  const std::vector<std::vector<std::string>> wrong = {
+      {},
+      {"fly"},
+      {"--bogus", "users"},
+      {"users", "--bogus"},
+      {"objects"},
+      {"invite", "work"},
+      {"invite", "work", "emma", "--access", "owner"},
+      {"demo", "--port-a", "70000"},
+  };
+  for (const auto& arguments : wrong) {
+    CAPTURE(arguments);
+    CheckRefusal(RunAlone(arguments, folder), 2, "--help");
+  }
+}
+
+TEST_CASE("podctl says what is wrong with its configuration", "[e2e][podctl]") {
+  const TempDir folder;
+  CheckRefusal(RunAlone({"users"}, folder), 2, ".config/podkit/podctl.json");
+  const auto with = [&](const std::string& text, std::vector<std::string> arguments = {"users"}) {
+    std::ofstream(folder.File("podctl.json")) << text;
+    arguments.insert(arguments.begin(), {"--config", "podctl.json"});
+    return RunAlone(arguments, folder);
+  };
+  CheckRefusal(with("{"), 2, "podctl.json");
+  CheckRefusal(with("{}"), 2, "pods");
+  CheckRefusal(with(R"({"pods": []})"), 2, "names no pod");
+  const std::string pod =
+      R"({"pods": [{"id": "A", "url": "http://127.0.0.1:1", "token_file": "token"}]})";
+  CheckRefusal(with(pod), 1, "token");
+  std::ofstream(folder.File("token")) << std::string(64, 't');
+  chmod(folder.File("token").c_str(), 0644);
+  CheckRefusal(with(pod), 1, "chmod 600");
+  chmod(folder.File("token").c_str(), 0600);
+  CheckRefusal(with(pod), 3, "http://127.0.0.1:1");
+  CheckRefusal(with(pod, {"--pod", "C", "users"}), 2, "no pod 'C', only A");
+  CheckRefusal(with(pod, {"collections"}), 2, "--as UID");
+}
+
+TEST_CASE("podctl says so when the token is not the pod's", "[e2e][podctl]") {
+  TwoPods pods;
+  std::ofstream(pods.File("A/data/operator.token")) << std::string(64, 'f');
+  const auto result = pods.Podctl({"users"});
+  CheckRefusal(result, 1, "refuses the token in");
+  CHECK_THAT(result.err, !Catch::Contains("ffffff"));
+}
+
+TEST_CASE("podctl imports a folder and refuses a bad file by line and reason", "[e2e][podctl]") {
+  TwoPods pods;
+  const auto import = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"--as", "anna", "import"});
+    return pods.Podctl(arguments);
+  };
+  CheckRefusal(import({"work", kCalendars}), 1, "no collection 'work'");
+  const auto first = import({"work", "--create", kCalendars});
+  CHECK(first.exit_code == 0);
+  CHECK(first.err.empty());
+  CHECK_THAT(first.out, Catch::Contains("team.ics: ") && Catch::Contains(" 0 updated"));
+  CHECK(first.out.find("holidays.ics") < first.out.find("tasks.ics"));
+  CHECK(first.out.find("tasks.ics") < first.out.find("team.ics"));
+  const auto again = import({"work", kCalendars});
+  CHECK_THAT(again.out, Catch::Contains("3 files: 0 created, 0 updated, "));
+
+  const std::string bad = pods.NewFile(
+      "bad.ics", "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:1\r\nEND:VTODO\r\n");
+  const auto refused = import({"work", bad, kCalendars});
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err, Catch::StartsWith("podctl: " + bad + ":5: ") &&
+                              Catch::Contains("nothing of this file was imported"));
+  CHECK_THAT(refused.out, Catch::Contains("4 files: ") && Catch::Contains("1 files refused"));
+  CheckRefusal(import({"work", "nope.ics"}), 1, "nope.ics");
+  CheckRefusal(import({"work", pods.File("keys")}), 1, "no .ics file");
+  const auto json = pods.Podctl({"--json", "--as", "anna", "import", "work", bad});
+  CHECK(json.exit_code == 1);
+  CHECK_THAT(json.out,
+             Catch::Contains(R"("class":"InvalidCalendarData")") && Catch::Contains(R"("line":5)"));
+}
+
+TEST_CASE("What podctl exports gives the same export where it is imported", "[e2e][podctl]") {
+  TwoPods pods;
+  pods.PodctlJson({"--as", "anna", "import", "work", "--create", kCalendars});
+  const std::string file = pods.File("work.ics");
+  CHECK(pods.Podctl({"--as", "anna", "export", "work", "--output", file}).exit_code == 0);
+  const auto import = pods.Podctl({"--as", "emma", "import", "copy", "--create", file});
+  CHECK_THAT(import.out, Catch::Contains(" 0 updated, 0 unchanged\n"));
+  CHECK(pods.Podctl({"--as", "emma", "export", "copy"}).out ==
+        pods.Podctl({"--as", "anna", "export", "work"}).out);
+}
+
+TEST_CASE("podctl puts, prints, moves, finds and deletes an event", "[e2e][podctl]") {
+  TwoPods pods;
+  const auto anna = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"--as", "anna"});
+    return pods.Podctl(arguments);
+  };
+  CHECK(anna({"create", "work"}).out == "created 'work' of 'anna'\n");
+  CHECK(anna({"create", "archive"}).exit_code == 0);
+  CheckRefusal(anna({"create", "work"}), 1, "'work'");
+  const std::string lunch = pods.NewFile("lunch.ics", Event("lunch"));
+  CHECK_THAT(anna({"put", "work", "lunch.ics", lunch, "--new"}).out,
+             Catch::StartsWith("created 'lunch.ics', etag "));
+  CheckRefusal(anna({"put", "work", "lunch.ics", lunch, "--new"}), 1, "lunch.ics");
+  CheckRefusal(anna({"put", "work", "lunch.ics", lunch, "--if-match", "other"}), 1, "lunch.ics");
+  CheckRefusal(anna({"put", "work", "x.ics", "nope"}), 1, "nope");
+  CHECK_THAT(anna({"print", "work", "lunch.ics"}).out,
+             Catch::Contains("Summary:     Lunch\n") &&
+                 Catch::Contains("Starts:      2026-01-05 12:00 UTC\n"));
+  CHECK(anna({"print", "work", "lunch", "--uid", "--raw"}).out == Event("lunch"));
+  const std::string copy = pods.File("copy.ics");
+  CHECK(anna({"get", "work", "lunch.ics", "--output", copy}).exit_code == 0);
+  CHECK_THAT(anna({"put", "work", "lunch.ics", copy}).out, Catch::StartsWith("unchanged "));
+
+  CHECK_THAT(anna({"search", "work", "--from", "2026-01-05", "--to", "2026-01-06"}).out,
+             Catch::Contains("lunch.ics"));
+  CHECK(anna({"search", "work", "--from", "2026-01-06"}).out == "no objects\n");
+  CheckRefusal(anna({"search", "work", "--from", "soon"}), 2, "'soon'");
+  CHECK(anna({"move", "work", "lunch.ics", "archive", "--name", "old.ics"}).exit_code == 0);
+  CHECK_THAT(anna({"objects", "archive"}).out, Catch::Contains("old.ics"));
+  CHECK(anna({"rename", "archive", "attic"}).exit_code == 0);
+  CHECK_THAT(anna({"set", "attic", "--display-name", "Up there"}).out, Catch::Contains("Up there"));
+  CHECK(anna({"delete", "attic", "old.ics"}).out == "deleted 'old.ics'\n");
+  CheckRefusal(anna({"delete", "attic", "old.ics"}), 1, "old.ics");
+  CHECK(anna({"delete-collection", "attic"}).out == "deleted 'attic'\n");
+  CheckRefusal(anna({"objects", "attic"}), 1, "'attic'");
+}
+
+TEST_CASE("podctl answers for people and for scripts, from both pods", "[e2e][podctl]") {
+  TwoPods pods;
+  pods.PodctlJson({"--as", "anna", "import", "work", "--create", kCalendars});
+  const std::vector<std::vector<std::string>> verbs = {
+      {"status"},         {"pods"},           {"ping"},
+      {"ping", "B"},      {"users"},          {"homes"},
+      {"messages"},       {"collections"},    {"objects", "work"},
+      {"search", "work"}, {"export", "work"}, {"token"},
+      {"token", "work"},  {"changes"},        {"changes", "work"},
+      {"shares", "work"}, {"invitations"},    {"notifications"},
+  };
+  for (const char* pod : {"A", "B"}) {
+    for (auto arguments : verbs) {
+      if (arguments.back() == "B") arguments.back() = pod == std::string("A") ? "B" : "A";
+      arguments.insert(arguments.begin(), {"--pod", pod, "--as", "anna"});
+      CAPTURE(arguments);
+      const auto table = pods.Podctl(arguments);
+      CHECK(table.exit_code == 0);
+      CHECK(!table.out.empty());
+      CHECK(table.err.empty());
+      const auto json = conduit::JsonDocument::Parse(pods.PodctlJson(arguments));
+      CHECK(json.status() == absl::OkStatus());
+    }
+  }
+  CHECK_THAT(pods.Podctl({"--pod", "B", "pods"}).out, Catch::Contains("yes, "));
+  pods.Kill("B");
+  CheckRefusal(pods.Podctl({"ping", "B"}), 3, "'B'");
+  CheckRefusal(pods.Podctl({"ping", "C"}), 1, "'C'");
+  CHECK_THAT(pods.Podctl({"pods"}).out, Catch::Contains("no: "));
+}
+
+TEST_CASE("podctl looks into homes as far as the acting user may", "[e2e][podctl]") {
+  TwoPods pods;
+  pods.PodctlJson({"--as", "anna", "create", "work"});
+  CHECK_THAT(pods.Podctl({"--pod", "B", "--home", "anna", "collections"}).out,
+             Catch::Contains("work"));
+  for (const char* pod : {"A", "B"}) {
+    CheckRefusal(pods.Podctl({"--pod", pod, "--as", "ben", "--home", "anna", "collections"}), 1,
+                 "'ben'");
+    CheckRefusal(pods.Podctl({"--pod", pod, "--as", "nobody", "collections"}), 1, "'nobody'");
+  }
+  const auto json = pods.Podctl({"--json", "--as", "nobody", "collections"});
+  CHECK(json.exit_code == 1);
+  CHECK_THAT(json.err, Catch::StartsWith(R"({"error":{"class":"NoSuchUser","code":"NOT_FOUND")"));
+}
+
+}  // namespace
+}  // namespace podkit::testing

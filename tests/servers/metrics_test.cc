@@ -1,0 +1,30 @@
+#include "servers/podd/metrics.h"
+
+#include "tests/support/catch.h"
+
+namespace podkit::servers {
+namespace {
+
+TEST_CASE("Metrics are shown in the form that Prometheus reads", "[podd][metrics]") {
+  MetricsSnapshot snapshot{.pod = "A", .homes = 4, .pending_messages = 2};
+  snapshot.oldest_pending = absl::Milliseconds(1500);
+  snapshot.started = absl::FromUnixSeconds(1700000000);
+  snapshot.http.responses[4] = 7;
+  snapshot.http.connections_open = 3;
+  snapshot.commands = {{.command = "ping", .sent = 5, .sent_failed = 1, .received = 6}};
+  snapshot.store.commits = 9;
+  const std::string text = RenderMetrics(snapshot);
+  for (const char* line :
+       {"podkit_http_responses_total{class=\"4xx\"} 7\n", "podkit_http_connections_open 3\n",
+        "podkit_conduit_sent_total{command=\"ping\"} 5\n",
+        "podkit_conduit_sent_failed_total{command=\"ping\"} 1\n",
+        "podkit_conduit_received_total{command=\"ping\"} 6\n", "podkit_store_homes 4\n",
+        "podkit_store_commits_total 9\n", "podkit_store_messages_pending 2\n",
+        "podkit_store_messages_oldest_seconds 1.5\n", "podkit_start_time_seconds 1700000000\n",
+        "# TYPE podkit_store_commits_total counter\n", "# HELP podkit_store_homes "}) {
+    CHECK_THAT(text, Catch::Contains(line));
+  }
+}
+
+}  // namespace
+}  // namespace podkit::servers
