@@ -20,6 +20,6 @@ expect 2 "no group 'cheese'" bootstrap cheese
 expect 2 'usage: script/test [dev|' test cheese
 expect 2 'known: conduit store' bench cheese
 expect 2 'usage: script/test-fresh' test-fresh cheese
-for script in bootstrap test bench test-fresh; do
+for script in bootstrap server test bench test-fresh; do
   expect 0 "usage: script/$script" "$script" --help
 done
