@@ -129,10 +129,17 @@ absl::StatusOr<SignedExchange> Authenticator::VerifyRequest(const WireRequest& r
     if (EqualInConstantTime(signature, header->signature)) verified = &key;
   }
   if (!known) return absl::UnauthenticatedError("comes from a pod that is not listed here");
-  if (verified == nullptr) return absl::UnauthenticatedError("is not signed with a key of ours");
+  if (verified == nullptr) {
+    return absl::UnauthenticatedError(fmt::format(
+        "says that it is from pod '{}' and is not signed with a key of ours", caller->id));
+  }
   const auto sent = absl::FromUnixMillis(ParseNumber<int64_t>(header->time).value_or(0));
-  PODKIT_RETURN_IF_ERROR(replay_guard_.Take(caller->id, FromHex(header->nonce.substr(0, 16)),
-                                            FromHex(header->nonce.substr(16)), sent, now));
+  const absl::Status taken = replay_guard_.Take(caller->id, FromHex(header->nonce.substr(0, 16)),
+                                                FromHex(header->nonce.substr(16)), sent, now);
+  if (!taken.ok()) {
+    return absl::UnauthenticatedError(
+        fmt::format("is from pod '{}' and {}", caller->id, std::string(taken.message())));
+  }
   return SignedExchange{std::move(caller), std::string(header->signature), *verified};
 }
 

@@ -23,13 +23,13 @@ absl::Status ReplayGuard::Take(std::string_view caller, uint64_t session_id, uin
                                absl::Time sent, absl::Time now) {
   if (sent < now - max_clock_skew_ || sent > now + max_clock_skew_) {
     return absl::UnauthenticatedError(
-        fmt::format("sent {} away from this pod's clock; check the clocks of both pods",
-                    absl::FormatDuration(sent - now)));
+        fmt::format("was sent {} away from this pod's clock: check the clocks of both",
+                    absl::FormatDuration(absl::AbsDuration(sent - now))));
   }
   MutexLock lock(&mutex_);
   DropIdle(now);
   if (sent < earliest_) {
-    return absl::UnauthenticatedError("sent before this pod could remember; send it again");
+    return absl::UnauthenticatedError("was sent before what this pod remembers");
   }
   auto caller_entry = callers_.find(caller);
   if (caller_entry == callers_.end()) {
@@ -39,7 +39,7 @@ absl::Status ReplayGuard::Take(std::string_view caller, uint64_t session_id, uin
   auto entry = sessions.find(session_id);
   if (entry == sessions.end()) {
     if (sessions.size() >= kMaxSessions) {
-      return absl::UnauthenticatedError("too many processes of that pod called at the same time");
+      return absl::UnauthenticatedError("comes from one process too many");
     }
     entry = sessions.emplace(session_id, std::make_unique<Session>()).first;
   }
@@ -52,7 +52,7 @@ absl::Status ReplayGuard::Take(std::string_view caller, uint64_t session_id, uin
 }
 
 absl::Status ReplayGuard::TakeNumber(Session& session, uint64_t counter) {
-  if (counter == 0) return absl::UnauthenticatedError("the counter starts at 1");
+  if (counter == 0) return absl::UnauthenticatedError("has the counter 0");
   if (counter > session.newest) {
     if (counter - session.newest >= kWindow) {
       session.taken.reset();

@@ -33,8 +33,9 @@ class ReplayGuard {
 
   ReplayGuard(absl::Duration max_clock_skew, absl::Time start);
 
-  // Refuses a request that was already taken, or may have been. Only for requests whose signature
-  // is good: what is taken here cannot be taken again.
+  // Refuses, with kUnauthenticated and a reason for the log, a request that was already taken, or
+  // may have been. Only for requests whose signature is good: what is taken here cannot be taken
+  // again.
   absl::Status Take(std::string_view caller, uint64_t session, uint64_t counter, absl::Time sent,
                     absl::Time now);
 

@@ -202,7 +202,7 @@ TEST_CASE("Pods whose clocks differ too much do not talk", "[conduit][authentica
   const absl::Status status = ahead.Call<Ping>("B").status();
   CHECK(OutcomeOf(status) == Outcome::kUnknown);
   CHECK(status.ToString().find("clocks") != std::string::npos);
-  CHECK(wire.log.Contain("away from this pod's clock"));
+  CHECK(wire.log.Contain("it is from pod 'A' and was sent 1m1s away from this pod's clock"));
   other_clock.Advance(absl::Seconds(-1));
   CHECK(ahead.Call<Ping>("B").status() == absl::OkStatus());
 }
@@ -226,7 +226,7 @@ TEST_CASE("A pod with another key is not accepted, and learns nothing",
   CHECK(status.ToString().find("pod 'B' does not accept our signature") != std::string::npos);
   CHECK(wire.middle.replies[0].status == 403);
   CHECK(wire.middle.replies[0].body.empty());
-  CHECK(wire.log.Contain("not signed with a key of ours"));
+  CHECK(wire.log.Contain("from pod 'A' and is not signed with a key of ours"));
   CHECK_FALSE(wire.log.Contain(kKey));
   CHECK_FALSE(wire.log.Contain(kOtherKey));
   CHECK(wire.executed == 0);

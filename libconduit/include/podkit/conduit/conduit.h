@@ -173,7 +173,7 @@ void Conduit::Handle(R responder) {
       C::kInfo, C::Errors::Classes(),
       [responder = std::move(responder)](const CallContext& context,
                                          const JsonValue& request) -> absl::StatusOr<std::string> {
-        Target target;
+        Target target{};
         Arguments arguments{};
         absl::Status status = DecodeFields(request, &target);
         if (status.ok()) status = internal::DecodeArguments(request, &arguments);
