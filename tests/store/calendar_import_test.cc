@@ -215,9 +215,23 @@ TEST_CASE("A line that lost its fold is joined again", "[calendar][import]") {
                             "line 8: 'two three' is read as the rest of the line before",
                             "line 9: 'four (see: five)' is read as the rest of the line before"});
   CHECK(object.info.summary == "s");
+  // Blank lines between become folds too.
+  CHECK(Contains(SplitOne(Calendar(Event({kStart, "X-A:1", "", "", "loose"}))).text,
+                 "X-A:1\r\n \r\n \r\n loose\r\n"));
   // Nothing to join it to.
   CHECK(RefusalOf(Calendar(Lines({"BEGIN:VEVENT", "two three", "END:VEVENT"})))
             .starts_with("line 5: 'two three' is neither"));
+}
+
+TEST_CASE("A loose line around the components is joined too", "[calendar][import]") {
+  const std::string event = Event({kStart});
+  const ImportedObject object =
+      SplitOne(Lines({"BEGIN:VCALENDAR", "PRODID:-//A", "//B", "VERSION:2.0"}) + event +
+               "END:VCALENDAR\r\n");
+  CHECK(object.text == Lines({"BEGIN:VCALENDAR", "PRODID:-//A", " //B", "VERSION:2.0"}) + event +
+                           "END:VCALENDAR\r\n");
+  CHECK(object.notes ==
+        std::vector<std::string>{"line 3: '//B' is read as the rest of the line before"});
 }
 
 TEST_CASE("Line ends stay as they are", "[calendar][import]") {

@@ -92,10 +92,14 @@ class LineScanner {
     if (!is_open_) return absl::OkStatus();
     is_open_ = false;
     const ContentLine line = open_;
-    if (TrimSpace(line.text).empty()) return absl::OkStatus();
+    if (TrimSpace(line.text).empty()) {
+      blank_.push_back(line);
+      return absl::OkStatus();
+    }
     if (IsProperty(line.text)) {
       result_.lines_.push_back(line);
       last_owned_ = owned_;
+      blank_.clear();
       return absl::OkStatus();
     }
     return Join(line);
@@ -115,6 +119,11 @@ class LineScanner {
     target.text = *last_owned_;
     target.end = loose.end;
     if (target.text.size() > limits_.max_line_bytes) return TooLong(target.line);
+    // Blank lines between the two must become folds as well.
+    for (const ContentLine& blank : blank_) {
+      result_.insertions_.push_back({blank.begin, blank.line, " ", ""});
+    }
+    blank_.clear();
     result_.insertions_.push_back(
         {loose.begin, loose.line, " ",
          fmt::format("line {}: '{}' is read as the rest of the line before", loose.line,
@@ -134,6 +143,7 @@ class LineScanner {
   ContentLines result_;
   ContentLine open_;  // The line that is being unfolded, if is_open_.
   bool is_open_ = false;
+  std::vector<ContentLine> blank_;     // Since the last line of result_.
   std::string* owned_ = nullptr;       // The text of open_, if it is not the raw text.
   std::string* last_owned_ = nullptr;  // The same of the last line of result_.
 };

@@ -125,7 +125,7 @@ class Splitter {
       for (const std::string_view name : {"VERSION", "PRODID", "CALSCALE"}) {
         const bool wanted = name != "VERSION" || has_version;
         if (wanted && EqualsIgnoreCase(property.name, name) && kept.insert(name).second) {
-          wrapper.begin += raw_.Slice(*property.line);
+          wrapper.begin += raw_.Repaired(property.line->begin, property.line->end, &wrapper.notes);
         }
       }
     }
