@@ -148,11 +148,11 @@ class SeriesWalker {
       Exclude(period.start);
     }
     Prepare(from, to);
-    while (const auto civil = NextTime()) {
-      if (!budget_->Spend(1)) return true;
+    for (;;) {
+      const std::optional<Civil> civil = NextTime();
+      if (!civil || !budget_->Spend(1)) return true;
       if (!IsExcluded(*civil) && !visitor(maker_.At(*civil, zone_))) return false;
     }
-    return true;
   }
 
  private:

@@ -1,6 +1,7 @@
 #include "calendar/recurrence_iterator.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "absl/time/civil_time.h"
@@ -28,13 +29,13 @@ absl::CivilDay DayOf(int64_t day_number) { return absl::CivilDay() + day_number;
 
 int WeekdayOf(int64_t day_number) { return static_cast<int>(FloorModulo(day_number + 3, 7)); }
 
-int MonthLength(int64_t year, int month) {
-  return static_cast<int>(absl::CivilDay(absl::CivilMonth(year, month) + 1) -
-                          absl::CivilDay(year, month, 1));
-}
+bool IsLeapYear(int64_t year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
 
-int YearLength(int64_t year) {
-  return static_cast<int>(absl::CivilDay(year + 1, 1, 1) - absl::CivilDay(year, 1, 1));
+int YearLength(int64_t year) { return IsLeapYear(year) ? 366 : 365; }
+
+int MonthLength(int64_t year, int month) {
+  constexpr std::array<int, 12> kLengths = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  return month == 2 && IsLeapYear(year) ? 29 : kLengths[static_cast<size_t>(month - 1)];
 }
 
 DayPosition PositionOf(int64_t day_number) {
@@ -268,7 +269,7 @@ void RecurrenceIterator::LoadMonth(int64_t month_index) {
 
 void RecurrenceIterator::LoadDays(int64_t first_day, int count) {
   for (int64_t day = first_day; day < first_day + count; ++day) {
-    if (DayMatches(day)) days_.push_back(day);
+    if (DayMatches(day, PositionOf(day))) days_.push_back(day);
   }
   budget_->Spend(count);
 }
@@ -283,7 +284,7 @@ void RecurrenceIterator::LoadClockPeriod() {
   };
   if (day != checked_day_) {
     checked_day_ = day;
-    checked_day_matches_ = DayMatches(day);
+    checked_day_matches_ = DayMatches(day, PositionOf(day));
   }
   if (!checked_day_matches_) return skip_to((day + 1) * kDaySeconds);
   if (!HasTime(rule_.hours, clock / 3600)) return skip_to(position - clock % 3600 + 3600);
@@ -304,12 +305,18 @@ void RecurrenceIterator::LoadClockPeriod() {
 void RecurrenceIterator::AddMatchingDays(int64_t year, int month) {
   budget_->Spend(1);
   if (rule_.months.any() && !rule_.months.test(static_cast<size_t>(month))) return;
-  const int64_t first = DayNumber(absl::CivilDay(year, month, 1));
-  LoadDays(first, MonthLength(year, month));
+  int64_t day_number = DayNumber(absl::CivilDay(year, month, 1));
+  DayPosition day = PositionOf(day_number);
+  for (; day.month_day <= day.month_length; ++day_number) {
+    if (DayMatches(day_number, day)) days_.push_back(day_number);
+    ++day.month_day;
+    ++day.year_day;
+    day.weekday = (day.weekday + 1) % 7;
+  }
+  budget_->Spend(day.month_length / 4);  // Cheaper than instances.
 }
 
-bool RecurrenceIterator::DayMatches(int64_t day_number) {
-  const DayPosition day = PositionOf(day_number);
+bool RecurrenceIterator::DayMatches(int64_t day_number, const DayPosition& day) const {
   if (rule_.months.any() && !rule_.months.test(static_cast<size_t>(day.month))) return false;
   if (!rule_.month_days.empty() && !rule_.month_days.Has(day.month_day, day.month_length)) {
     return false;

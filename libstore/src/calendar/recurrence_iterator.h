@@ -17,6 +17,8 @@
 
 namespace podkit::store::calendar {
 
+struct DayPosition;
+
 class RecurrenceIterator {
  public:
   // `start`: DTSTART on the local clock; `until`: the last time allowed, on the same clock.
@@ -39,8 +41,8 @@ class RecurrenceIterator {
   void LoadDays(int64_t first_day, int count);
   void LoadClockPeriod();
   void AddMatchingDays(int64_t year, int month);
-  bool DayMatches(int64_t day);
-  bool WeekdayMatches(const struct DayPosition& day) const;
+  bool DayMatches(int64_t day_number, const DayPosition& day) const;
+  bool WeekdayMatches(const DayPosition& day) const;
   void StartPeriod();
   std::optional<Civil> NextCandidate();
   Civil Candidate(int64_t index) const;

@@ -28,8 +28,9 @@ class PositionSet {
   bool empty() const { return from_start_.none() && from_end_.none(); }
   // `position` from 1 in a unit that has `count` of them.
   bool Has(int position, int count) const {
-    return from_start_.test(static_cast<size_t>(position)) ||
-           from_end_.test(static_cast<size_t>(count - position + 1));
+    const auto from_start = static_cast<size_t>(position);
+    const auto from_end = static_cast<size_t>(count) - from_start + 1;
+    return from_start_.test(from_start) || from_end_.test(from_end);
   }
 
  private:
