@@ -1,5 +1,6 @@
 #include "sqlite/user_stores.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <atomic>
@@ -193,6 +194,19 @@ TEST_CASE("All files in use stay open beyond the limit", "[store][stores]") {
   held.clear();
   ValueOf(stores->Get("dee"));
   CHECK(stores->open_files() == 1);
+}
+
+TEST_CASE("Idle files leave descriptors for others", "[store][stores]") {
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit low = before;
+  low.rlim_cur = 200;
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &low) == 0);
+  Pod pod;
+  const auto stores = ValueOf(UserStores::Open(pod.Options()));
+  for (int i = 0; i < 30; ++i) Bump(*ValueOf(stores->Get("user" + std::to_string(i))));
+  CHECK(stores->open_files() == 20);
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
 TEST_CASE("Threads that ask for the same user share one store", "[store][stores]") {

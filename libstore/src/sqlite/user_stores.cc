@@ -1,7 +1,9 @@
 #include "sqlite/user_stores.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -30,6 +32,14 @@ absl::StatusOr<absl::Time> HomeCreated(UserStore& store) {
   return FromSqlTime(created.value_or(0));
 }
 
+size_t AffordableFiles(size_t wanted) {
+  // The writer's database, log and shared memory, and one reader's database and log.
+  constexpr rlim_t kDescriptors = 5;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
+  return std::min<rlim_t>(wanted, std::max<rlim_t>(1, limit.rlim_cur / 2 / kDescriptors));
+}
+
 }  // namespace
 
 struct UserStores::State {
@@ -37,7 +47,8 @@ struct UserStores::State {
       : options(std::move(chosen)),
         lock(std::move(held)),
         pod(std::move(pod_database)),
-        cache(options.max_open_files, [this](const std::string& uid) { return OpenFile(uid); }) {}
+        cache(AffordableFiles(options.max_open_files),
+              [this](const std::string& uid) { return OpenFile(uid); }) {}
 
   absl::StatusOr<std::shared_ptr<UserStore>> OpenFile(const std::string& uid);
 

@@ -23,6 +23,8 @@ namespace podkit::store {
 struct UserStoresOptions {
   std::string folder;
   std::string pod_id;  // Kept in pod.sqlite at the first start; another pod's folder is refused.
+  // While idle. Fewer if the process may have few descriptors (RLIMIT_NOFILE): idle files take no
+  // more than half of them, about five each.
   size_t max_open_files = 256;
   std::function<absl::Time()> now;
 };

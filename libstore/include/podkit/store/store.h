@@ -32,7 +32,8 @@ struct CollectionChange {
 
 struct StoreOptions {
   std::string folder;           // Created if missing. One process at a time may have it open.
-  size_t max_open_files = 256;  // User stores kept open while idle.
+  size_t max_open_files = 256;  // User stores kept open while idle; about 5 descriptors each, and
+                                // never more than half of what the process may have.
   int64_t max_object_bytes = int64_t{10} << 20;
   absl::Duration call_timeout = absl::Seconds(10);  // Of a call to another pod.
   // Deliver messages from a thread of the store. Without it the owner calls DeliverMessages.
