@@ -122,10 +122,10 @@ absl::StatusOr<Bind> FindShownBind(Database& database, const std::string& home_u
   } else if (key.id) {
     PODKIT_ASSIGN_OR_RETURN(bind, FindBindByViewer(database, *key.id, home_uid));
   } else {
-    PODKIT_ASSIGN_OR_RETURN(bind, FindBindByShare(database, *key.share_uid));
+    PODKIT_ASSIGN_OR_RETURN(bind, FindBindByShare(database, key.share_uid.value_or("")));
   }
   if (!bind || !bind->name) {
-    return NoSuch(home_uid, key.name ? *key.name : key.id ? *key.id : *key.share_uid);
+    return NoSuch(home_uid, key.name.value_or(key.id.value_or(key.share_uid.value_or(""))));
   }
   return *std::move(bind);
 }
