@@ -46,7 +46,7 @@ std::string Encode(std::string_view text) {
 
 std::string Target(const ApiRequest& request) {
   std::string target(servers::kAdminPath);
-  for (const std::string& segment : request.path) target += "/" + Encode(segment);
+  for (const std::string& segment : request.path) target.append("/").append(Encode(segment));
   char separator = '?';
   for (const auto& [name, value] : request.query) {
     if (value.empty()) continue;
