@@ -1,0 +1,73 @@
+#include "podkit/conduit/scheduler.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "common/mutex.h"
+#include "timer_queue.h"
+
+namespace podkit::conduit {
+namespace {
+
+class SystemScheduler final : public Scheduler {
+ public:
+  SystemScheduler() : thread_([this] { Run(); }) {}
+  ~SystemScheduler() override {
+    {
+      MutexLock lock(&mutex_);
+      stopping_ = true;
+    }
+    changed_.SignalAll();
+    thread_.join();
+  }
+
+  absl::Time Now() const override { return absl::Now(); }
+
+  uint64_t At(absl::Time when, std::function<void()> work) override {
+    bool is_next = false;
+    uint64_t id = 0;
+    {
+      MutexLock lock(&mutex_);
+      is_next = when < queue_.next();
+      id = queue_.Add(when, std::move(work));
+    }
+    if (is_next) changed_.SignalAll();
+    return id;
+  }
+
+  bool Cancel(uint64_t id) override {
+    MutexLock lock(&mutex_);
+    return queue_.Remove(id);
+  }
+
+ private:
+  void Run() {
+    while (auto work = NextDue()) (*work)();
+  }
+
+  // Waits for the next piece of work; nothing when the scheduler ends.
+  std::optional<internal::TimerQueue::Work> NextDue() {
+    MutexLock lock(&mutex_);
+    while (!stopping_) {
+      const absl::Time now = absl::Now();
+      if (auto work = queue_.TakeDue(now)) return work;
+      // The wall clock can be set: look again at least once a minute.
+      changed_.WaitFor(&mutex_, std::min(queue_.next() - now, absl::Minutes(1)));
+    }
+    return std::nullopt;
+  }
+
+  Mutex mutex_;
+  CondVar changed_;
+  internal::TimerQueue queue_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;  // The last member: it uses the others.
+};
+
+}  // namespace
+
+std::shared_ptr<Scheduler> MakeSystemScheduler() { return std::make_shared<SystemScheduler>(); }
+
+}  // namespace podkit::conduit
