@@ -2,9 +2,10 @@
 # hands its private dependencies on to whoever links it.
 set(podkit_packages_conduit Threads absl fmt CURL OpenSSL)
 set(podkit_packages_store Threads absl fmt OpenSSL SQLite3 SQLiteCpp LibIcal)
+set(podkit_packages_replica Threads absl fmt OpenSSL Sodium)
 set(podkit_components_store conduit)  # Components that a component needs.
 
-set(podkit_packages ${podkit_packages_conduit} ${podkit_packages_store})
+set(podkit_packages ${podkit_packages_conduit} ${podkit_packages_store} ${podkit_packages_replica})
 if(PODKIT_BUILD_SERVERS)
   list(APPEND podkit_packages spdlog CLI11 prometheus-cpp)
   find_package(Boost 1.81 REQUIRED CONFIG)  # Boost::headers: Asio and Beast.
