@@ -57,6 +57,9 @@ class CheckingHandler {
     int64_t integer = 0;
     const auto whole = std::from_chars(digits, end, integer);
     if (whole.ec == std::errc() && whole.ptr == end) return tree_.Int64(integer);
+    uint64_t large = 0;
+    const auto positive = std::from_chars(digits, end, large);
+    if (positive.ec == std::errc() && positive.ptr == end) return tree_.Uint64(large);
     double number = 0;
     // Out of range is also what is too small; strtod tells the two apart.
     if (std::from_chars(digits, end, number).ec == std::errc::result_out_of_range) {
@@ -205,7 +208,7 @@ JsonValue::Kind JsonValue::kind() const {
     case rapidjson::kNumberType:
       break;
   }
-  return node.IsInt64() ? Kind::kInteger : Kind::kNumber;
+  return node.IsInt64() || node.IsUint64() ? Kind::kInteger : Kind::kNumber;
 }
 
 std::string_view JsonValue::kind_name() const {
@@ -238,6 +241,12 @@ std::optional<int64_t> JsonValue::AsInteger() const {
   const Node& node = NodeOf(node_);
   if (!node.IsInt64()) return std::nullopt;
   return node.GetInt64();
+}
+
+std::optional<uint64_t> JsonValue::AsUnsigned() const {
+  const Node& node = NodeOf(node_);
+  if (!node.IsUint64()) return std::nullopt;
+  return node.GetUint64();
 }
 
 std::optional<double> JsonValue::AsNumber() const {
@@ -301,6 +310,7 @@ void JsonWriter::Key(std::string_view key) { String(key); }
 void JsonWriter::Null() { state_->writer.Null(); }
 void JsonWriter::Boolean(bool value) { state_->writer.Bool(value); }
 void JsonWriter::Integer(int64_t value) { state_->writer.Int64(value); }
+void JsonWriter::Unsigned(uint64_t value) { state_->writer.Uint64(value); }
 
 void JsonWriter::Number(double value) {
   if (std::isfinite(value)) {

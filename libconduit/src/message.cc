@@ -3,11 +3,16 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "fmt/format.h"
 
 namespace podkit::conduit::internal {
 namespace {
+
+constexpr std::string_view kNan = "NaN";
+constexpr std::string_view kInfinity = "Infinity";
+constexpr std::string_view kMinusInfinity = "-Infinity";
 
 // Whole groups of 3 bytes, so that pieces can be joined.
 constexpr size_t kPieceBytes = size_t{3} << 20;
@@ -82,8 +87,8 @@ absl::Status UnknownEnumName(std::string_view name) {
   return absl::InvalidArgumentError(fmt::format("$: unknown name '{}'", name.substr(0, 64)));
 }
 
-absl::Status NumberOutOfRange(int64_t value) {
-  return absl::InvalidArgumentError(fmt::format("$: {} is out of range", value));
+absl::Status NumberOutOfRange(const JsonValue& value) {
+  return absl::InvalidArgumentError(fmt::format("$: {} is out of range", value.ToText()));
 }
 
 absl::Status InField(std::string_view name, const absl::Status& status) {
@@ -132,6 +137,52 @@ absl::Status DecodeTime(const JsonValue& value, absl::Time* time) {
     return absl::InvalidArgumentError(
         fmt::format("$: '{}' is not an RFC 3339 time", text->substr(0, 64)));
   }
+  return absl::OkStatus();
+}
+
+void EncodeDouble(JsonWriter& writer, double value) {
+  if (std::isfinite(value)) {
+    writer.Number(value);
+  } else if (std::isnan(value)) {
+    writer.String(kNan);
+  } else {
+    writer.String(value > 0 ? kInfinity : kMinusInfinity);
+  }
+}
+
+absl::Status DecodeDouble(const JsonValue& value, double* number) {
+  if (const auto got = value.AsNumber()) {
+    *number = *got;
+    return absl::OkStatus();
+  }
+  const auto name = value.AsString();
+  if (!name) return WrongKind("number", value);
+  using Limits = std::numeric_limits<double>;
+  if (*name == kNan) {
+    *number = Limits::quiet_NaN();
+  } else if (*name == kInfinity) {
+    *number = Limits::infinity();
+  } else if (*name == kMinusInfinity) {
+    *number = -Limits::infinity();
+  } else {
+    return WrongKind("number", value);
+  }
+  return absl::OkStatus();
+}
+
+// Infinite durations are as long as the longest number of milliseconds.
+void EncodeDuration(JsonWriter& writer, absl::Duration duration) {
+  writer.Integer(absl::ToInt64Milliseconds(duration));
+}
+
+absl::Status DecodeDuration(const JsonValue& value, absl::Duration* duration) {
+  using Limits = std::numeric_limits<int64_t>;
+  if (value.kind() != JsonValue::Kind::kInteger) return WrongKind("integer", value);
+  const auto got = value.AsInteger();
+  if (!got) return NumberOutOfRange(value);
+  *duration = *got == Limits::max()   ? absl::InfiniteDuration()
+              : *got == Limits::min() ? -absl::InfiniteDuration()
+                                      : absl::Milliseconds(*got);
   return absl::OkStatus();
 }
 

@@ -72,9 +72,11 @@ static_assert(!NamedError<Plain>);
 static_assert(Encodable<std::vector<std::map<std::string, std::optional<Bytes>>>>);
 static_assert(!Encodable<Plain>);
 static_assert(!Encodable<const char*>);
-static_assert(!Encodable<uint64_t>);
-static_assert(!Encodable<unsigned long long>);
+static_assert(Encodable<uint64_t>);
 static_assert(Encodable<uint32_t>);
+static_assert(!Encodable<char>);  // A text of one character, or a number? Say which.
+static_assert(!Encodable<char32_t>);
+static_assert(!Encodable<float>);
 static_assert(!Encodable<std::map<int, int>>);
 
 static_assert(internal::IsWireName("eat-cheez_2"));

@@ -160,18 +160,27 @@ TEST_CASE("JsonDocument enforces its limits", "[conduit][json]") {
 
 TEST_CASE("JsonDocument tells integers from other numbers by their text", "[conduit][json]") {
   const auto document = Parsed(
-      "[9223372036854775807,-9223372036854775808,9223372036854775808,-0,1e2,0.1,-0.0,1e-400]");
+      "[9223372036854775807,-9223372036854775808,18446744073709551616,-0,1e2,0.1,-0.0,1e-400,"
+      "18446744073709551615,-9223372036854775809]");
   const JsonValue root = document.root();
   CHECK(root.Element(0).AsInteger() == std::numeric_limits<int64_t>::max());
   CHECK(root.Element(1).AsInteger() == std::numeric_limits<int64_t>::min());
   CHECK(root.Element(2).kind() == Kind::kNumber);
-  CHECK(root.Element(2).AsNumber() == 9223372036854775808.0);
+  CHECK(root.Element(2).AsNumber() == 18446744073709551616.0);
   CHECK(root.Element(3).AsInteger() == 0);
   CHECK(root.Element(4).kind() == Kind::kNumber);
   CHECK(root.Element(4).AsNumber() == 100.0);
   CHECK(root.Element(5).AsNumber() == 0.1);
   CHECK(std::signbit(root.Element(6).AsNumber().value_or(0)));
   CHECK(root.Element(7).AsNumber() == 0.0);
+  CHECK(root.Element(8).kind() == Kind::kInteger);
+  CHECK(root.Element(8).AsUnsigned() == std::numeric_limits<uint64_t>::max());
+  CHECK_FALSE(root.Element(8).AsInteger());
+  CHECK(root.Element(8).AsNumber() == 18446744073709551615.0);
+  CHECK(root.Element(8).ToText() == "18446744073709551615");
+  CHECK(root.Element(0).AsUnsigned() == std::numeric_limits<int64_t>::max());
+  CHECK_FALSE(root.Element(1).AsUnsigned());
+  CHECK(root.Element(9).kind() == Kind::kNumber);
 }
 
 TEST_CASE("JsonDocument takes numbers of any length and refuses those beyond a double",
@@ -230,6 +239,8 @@ TEST_CASE("JsonWriter writes compact text and can be used again", "[conduit][jso
   CHECK(Parsed(text).root().ToText() == text);
   writer.Integer(7);
   CHECK(writer.Take() == "7");
+  writer.Unsigned(std::numeric_limits<uint64_t>::max());
+  CHECK(writer.Take() == "18446744073709551615");
 }
 
 TEST_CASE("IsUtf8 finds the bad byte wherever it stands", "[conduit][json]") {

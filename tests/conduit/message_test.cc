@@ -1,7 +1,9 @@
 #include "podkit/conduit/message.h"
 
+#include <cmath>
 #include <limits>
 
+#include "podkit/conduit/variant.h"
 #include "tests/support/catch.h"
 
 namespace podkit::conduit {
@@ -15,9 +17,48 @@ struct EnumNames<Access> {
       std::pair{Access::kReadWrite, std::string_view("read-write")}};
 };
 
+// Peers may add colours.
+enum class Color { kRed, kOther };
+
+template <>
+struct EnumNames<Color> {
+  static constexpr std::array kNames = {std::pair{Color::kRed, std::string_view("red")},
+                                        std::pair{Color::kOther, std::string_view("other")}};
+  static constexpr Color kUnknown = Color::kOther;
+};
+
 namespace {
 
 using testing::ValueOf;
+
+// A structure that holds itself, both ways that there are.
+struct Folder {
+  std::string name;
+  std::vector<Folder> children;
+  std::map<std::string, Folder> links;
+  static constexpr auto Fields() {
+    return std::make_tuple(Required("name", &Folder::name), Optional("children", &Folder::children),
+                           Optional("links", &Folder::links));
+  }
+  friend bool operator==(const Folder&, const Folder&) = default;
+};
+
+struct Circle {
+  static constexpr std::string_view kCase = "circle";
+  double radius = 0;
+  static constexpr auto Fields() { return std::make_tuple(Required("radius", &Circle::radius)); }
+  friend bool operator==(const Circle&, const Circle&) = default;
+};
+
+struct Square {
+  static constexpr std::string_view kCase = "square";
+  double side = 0;
+  static constexpr auto Fields() { return std::make_tuple(Required("side", &Square::side)); }
+  friend bool operator==(const Square&, const Square&) = default;
+};
+
+using Shape = std::variant<Circle, Square>;
+using MaybeShape = std::variant<std::monostate, Circle, Square>;
 
 struct Inner {
   std::string name;
@@ -64,6 +105,8 @@ TEST_CASE("Scalars come back the same, at both ends of their range", "[conduit][
     CHECK(RoundTrip(value) == value);
   }
   CHECK(RoundTrip(std::numeric_limits<uint32_t>::max()) == std::numeric_limits<uint32_t>::max());
+  CHECK(RoundTrip(std::numeric_limits<uint64_t>::max()) == std::numeric_limits<uint64_t>::max());
+  CHECK(RoundTrip(uint64_t{0}) == 0);
   CHECK(RoundTrip(std::numeric_limits<int8_t>::min()) == std::numeric_limits<int8_t>::min());
   CHECK(RoundTrip(0.1) == 0.1);
   CHECK(ValueOf(FromJson<double>("3")) == 3.0);
@@ -77,8 +120,78 @@ TEST_CASE("Scalars come back the same, at both ends of their range", "[conduit][
 TEST_CASE("An integer that does not fit its type is refused, never cut", "[conduit][message]") {
   CHECK(Refusal<int8_t>("128") == "$: 128 is out of range");
   CHECK(Refusal<uint32_t>("-1") == "$: -1 is out of range");
-  CHECK(Refusal<int64_t>("9223372036854775808") == "$: expected integer, got number");
+  CHECK(Refusal<int64_t>("9223372036854775808") == "$: 9223372036854775808 is out of range");
+  CHECK(Refusal<int64_t>("18446744073709551616") == "$: expected integer, got number");
+  CHECK(Refusal<uint64_t>("-1") == "$: -1 is out of range");
+  CHECK(Refusal<uint8_t>("18446744073709551615") == "$: 18446744073709551615 is out of range");
   CHECK(Refusal<int>("1.0") == "$: expected integer, got number");
+}
+
+TEST_CASE("Numbers that JSON does not have come back the same", "[conduit][message]") {
+  using Limits = std::numeric_limits<double>;
+  CHECK(ToJson(Limits::quiet_NaN()) == R"("NaN")");
+  CHECK(std::isnan(RoundTrip(Limits::quiet_NaN())));
+  CHECK(RoundTrip(Limits::infinity()) == Limits::infinity());
+  CHECK(RoundTrip(-Limits::infinity()) == -Limits::infinity());
+  CHECK(Refusal<double>(R"("1")") == "$: expected number, got string");
+  CHECK(Refusal<double>("null") == "$: expected number, got null");
+}
+
+TEST_CASE("A list of booleans comes back the same", "[conduit][message]") {
+  const std::vector<bool> bits = {true, false, true};
+  CHECK(RoundTrip(bits) == bits);
+}
+
+TEST_CASE("A list takes no more memory than its elements deserve", "[conduit][message]") {
+  struct Huge {
+    std::array<char, 1 << 20> room = {};
+    int number = 0;
+    static constexpr auto Fields() { return std::make_tuple(Required("number", &Huge::number)); }
+  };
+  // Room for all of them at once would be 100 gigabytes.
+  std::string text = "[1";
+  for (int i = 1; i < 100'000; ++i) text += ",1";
+  CHECK(Refusal<std::vector<Huge>>(text + "]") == "$[0]: expected object, got integer");
+}
+
+TEST_CASE("Values are as large as the limit of a text", "[conduit][message]") {
+  const std::string large(size_t{40} << 20, 'x');
+  CHECK(RoundTrip(large) == large);
+  std::vector<std::string> many(100'000, std::string(100, 'y'));
+  CHECK(RoundTrip(many) == many);
+  CHECK(FromJson<std::string>(ToJson(large), {.max_bytes = large.size()}).status().code() ==
+        absl::StatusCode::kResourceExhausted);
+}
+
+TEST_CASE("A structure may hold itself, as deep as JSON goes", "[conduit][message]") {
+  Folder tree{.name = "root", .children = {}, .links = {{"x", {.name = "linked"}}}};
+  for (int depth = 0; depth < 25; ++depth) {
+    tree = Folder{.name = "parent", .children = {tree, {.name = "leaf"}}, .links = {}};
+  }
+  CHECK(RoundTrip(tree) == tree);
+  for (int depth = 0; depth < 25; ++depth)
+    tree = Folder{.name = "p", .children = {tree}, .links = {}};
+  CHECK(FromJson<Folder>(ToJson(tree)).status().code() == absl::StatusCode::kResourceExhausted);
+}
+
+TEST_CASE("A variant says which of its cases it is", "[conduit][message]") {
+  CHECK(ToJson(Shape(Square{2})) == R"({"square":{"side":2.0}})");
+  CHECK(RoundTrip(Shape(Circle{0.5})) == Shape(Circle{0.5}));
+  CHECK(Refusal<Shape>("{}") == "$: holds none of 'circle', 'square'");
+  CHECK(Refusal<Shape>(R"({"hexagon":{}})") == "$: holds none of 'circle', 'square'");
+  CHECK(Refusal<Shape>(R"({"circle":{"radius":1},"square":{"side":1}})") ==
+        "$: holds both 'circle' and 'square'");
+  CHECK(Refusal<Shape>(R"({"circle":{}})") == "$.circle.radius: is missing");
+  CHECK(Refusal<Shape>("[]") == "$: expected object, got array");
+}
+
+TEST_CASE("A variant with a place for nothing takes cases that it does not know",
+          "[conduit][message]") {
+  CHECK(ToJson(MaybeShape()) == "{}");
+  CHECK(RoundTrip(MaybeShape()) == MaybeShape());
+  CHECK(RoundTrip(MaybeShape(Circle{1})) == MaybeShape(Circle{1}));
+  CHECK(ValueOf(FromJson<MaybeShape>(R"({"hexagon":{"n":6}})")) == MaybeShape());
+  CHECK(Refusal<MaybeShape>(R"({"circle":1})") == "$.circle: expected object, got integer");
 }
 
 TEST_CASE("Bytes of any kind come back the same", "[conduit][message]") {
@@ -121,6 +234,10 @@ TEST_CASE("Times keep their microseconds and are understood from every zone",
   CHECK(Refusal<absl::Time>("1") == "$: expected string, got integer");
   CHECK(RoundTrip(absl::Milliseconds(-1500)) == absl::Milliseconds(-1500));
   CHECK(ToJson(absl::Seconds(2)) == "2000");
+  CHECK(RoundTrip(absl::InfiniteDuration()) == absl::InfiniteDuration());
+  CHECK(RoundTrip(-absl::InfiniteDuration()) == -absl::InfiniteDuration());
+  CHECK(Refusal<absl::Duration>("9223372036854775808") == "$: 9223372036854775808 is out of range");
+  CHECK(Refusal<absl::Duration>("1.5") == "$: expected integer, got number");
 }
 
 TEST_CASE("Enumerators travel by their names", "[conduit][message]") {
@@ -130,6 +247,13 @@ TEST_CASE("Enumerators travel by their names", "[conduit][message]") {
   CHECK(Refusal<Access>("0") == "$: expected string, got integer");
   CHECK(EnumFromName<Access>("read") == Access::kRead);
   CHECK(EnumName(static_cast<Access>(9)).empty());
+}
+
+TEST_CASE("An enumeration with a value for the unknown takes names that peers add",
+          "[conduit][message]") {
+  CHECK(RoundTrip(Color::kRed) == Color::kRed);
+  CHECK(ValueOf(FromJson<Color>(R"("mauve")")) == Color::kOther);
+  CHECK(Refusal<Color>("1") == "$: expected string, got integer");
 }
 
 TEST_CASE("Structures, lists, maps and optionals nest", "[conduit][message]") {

@@ -13,7 +13,6 @@
 // to say. Names and types are checked when the program is compiled.
 #pragma once
 
-#include <array>
 #include <concepts>
 #include <string_view>
 #include <tuple>
@@ -58,22 +57,6 @@ constexpr bool IsEnvelopeMember(std::string_view name) {
     if (name == taken) return true;
   }
   return false;
-}
-
-template <Message M>
-constexpr bool FieldNamesAreUnique() {
-  return std::apply(
-      [](const auto&... field) {
-        const std::array<std::string_view, sizeof...(field)> names = {field.name...};
-        for (size_t i = 0; i < names.size(); ++i) {
-          if (names[i].empty()) return false;
-          for (size_t j = 0; j < i; ++j) {
-            if (names[i] == names[j]) return false;
-          }
-        }
-        return true;
-      },
-      M::Fields());
 }
 
 template <Message M>

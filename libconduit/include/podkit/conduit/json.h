@@ -30,10 +30,12 @@ class JsonValue {
   Kind kind() const;
   std::string_view kind_name() const;  // "null", "string", ...: for error messages.
 
-  // The value if it is of that kind, else nothing. A number without fraction that fits int64_t is
-  // an integer; AsNumber takes both kinds.
+  // The value if it is of that kind, else nothing. A number without fraction or exponent that fits
+  // int64_t or uint64_t is an integer: AsInteger and AsUnsigned give it where it fits theirs.
+  // AsNumber takes both kinds.
   std::optional<bool> AsBoolean() const;
   std::optional<int64_t> AsInteger() const;
+  std::optional<uint64_t> AsUnsigned() const;
   std::optional<double> AsNumber() const;
   std::optional<std::string_view> AsString() const;
 
@@ -89,6 +91,7 @@ class JsonWriter {
   void Null();
   void Boolean(bool value);
   void Integer(int64_t value);
+  void Unsigned(uint64_t value);
   void Number(double value);            // Must be finite; anything else is written as null.
   void String(std::string_view value);  // Must be UTF-8.
   void Raw(std::string_view json);      // One complete JSON value, copied as it is.

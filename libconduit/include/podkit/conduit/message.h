@@ -13,9 +13,14 @@
 // Decoding ignores members that no field names, keeps the default of an optional field that is
 // absent (or null), and refuses an absent required field. So fields can be added without breaking
 // older peers. An error names the place as JSONPath: "$.list[3].name: expected string, got null".
+//
+// A structure may hold itself, in a list or a map. For a choice between structures see variant.h;
+// for a type of one's own, specialise Codec.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <concepts>
 #include <cstdint>
 #include <limits>
@@ -25,12 +30,15 @@
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "podkit/conduit/enum_names.h"
 #include "podkit/conduit/json.h"
+#include "podkit/conduit/type_schema.h"
 
 namespace podkit::conduit {
 
@@ -61,39 +69,12 @@ struct Bytes {
   friend bool operator==(const Bytes&, const Bytes&) = default;
 };
 
-// Specialise for an enumeration to give its values their names on the wire:
-//   template <> struct EnumNames<Access> {
-//     static constexpr std::array kNames = {std::pair{Access::kRead, "read"}, ...};
-//   };
-template <typename E>
-struct EnumNames;
-
-template <typename E>
-concept NamedEnum = std::is_enum_v<E> && requires { EnumNames<E>::kNames; };
-
-// The name of an enumerator; "" for a value outside the list.
-template <NamedEnum E>
-constexpr std::string_view EnumName(E value) {
-  for (const auto& [enumerator, name] : EnumNames<E>::kNames) {
-    if (enumerator == value) return name;
-  }
-  return "";
-}
-
-template <NamedEnum E>
-constexpr std::optional<E> EnumFromName(std::string_view wanted) {
-  for (const auto& [enumerator, name] : EnumNames<E>::kNames) {
-    if (wanted == name) return enumerator;
-  }
-  return std::nullopt;
-}
-
 namespace internal {
 absl::Status WrongKind(std::string_view expected, const JsonValue& got);
 absl::Status MissingField(std::string_view name);
 absl::Status MissingElement(size_t index);
 absl::Status UnknownEnumName(std::string_view name);
-absl::Status NumberOutOfRange(int64_t value);
+absl::Status NumberOutOfRange(const JsonValue& value);
 // Puts the name of the enclosing field or element into the path that the message starts with.
 absl::Status InField(std::string_view name, const absl::Status& status);
 absl::Status InElement(size_t index, const absl::Status& status);
@@ -101,15 +82,41 @@ void EncodeBytes(JsonWriter& writer, const Bytes& bytes);
 absl::Status DecodeBytes(const JsonValue& value, Bytes* bytes);
 void EncodeTime(JsonWriter& writer, absl::Time time);
 absl::Status DecodeTime(const JsonValue& value, absl::Time* time);
+void EncodeDouble(JsonWriter& writer, double value);
+absl::Status DecodeDouble(const JsonValue& value, double* number);
+void EncodeDuration(JsonWriter& writer, absl::Duration duration);
+absl::Status DecodeDuration(const JsonValue& value, absl::Duration* duration);
 
 template <typename T>
 inline constexpr bool kIsOptional = false;
 template <typename T>
 inline constexpr bool kIsOptional<std::optional<T>> = true;
+
+template <typename T>
+concept Character = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
+                    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
+
+template <typename T>
+constexpr TypeKind IntegerKind() {
+  constexpr std::array kKinds = {std::array{TypeKind::kInt8, TypeKind::kUint8},
+                                 std::array{TypeKind::kInt16, TypeKind::kUint16},
+                                 std::array{TypeKind::kInt32, TypeKind::kUint32},
+                                 std::array{TypeKind::kInt64, TypeKind::kUint64}};
+  return kKinds[std::bit_width(sizeof(T)) - 1][std::unsigned_integral<T> ? 1 : 0];
+}
+
+template <Message M>
+constexpr bool FieldNamesAreUnique() {
+  return std::apply(
+      [](const auto&... field) {
+        return AreNames(std::array<std::string_view, sizeof...(field)>{field.name...});
+      },
+      M::Fields());
+}
 }  // namespace internal
 
-// Encodes and decodes one type. Decode gives kInvalidArgument with the path of the value at fault
-// and leaves the output unspecified.
+// Encodes, decodes and describes one type. Decode gives kInvalidArgument with the path of the value
+// at fault and leaves the output unspecified. Describe says in data what Decode takes.
 template <typename T>
 struct Codec;
 
@@ -122,32 +129,44 @@ struct Codec<bool> {
     *out = *got;
     return absl::OkStatus();
   }
+  static TypeSchema Describe(SchemaScope&) { return {.kind = TypeKind::kBoolean}; }
 };
 
-// Integers that fit int64_t; a value that does not fit the type is refused, never cut.
+// Integers of up to 64 bits; a value that does not fit the type is refused, never cut.
 template <typename T>
-  requires std::integral<T> && (!std::same_as<T, bool>) &&
-           (std::signed_integral<T> || sizeof(T) < sizeof(int64_t))
+  requires std::integral<T> && (!std::same_as<T, bool>) && (!internal::Character<T>)
 struct Codec<T> {
-  static void Encode(JsonWriter& writer, T value) { writer.Integer(value); }
+  static void Encode(JsonWriter& writer, T value) {
+    if constexpr (std::unsigned_integral<T>) {
+      writer.Unsigned(value);
+    } else {
+      writer.Integer(value);
+    }
+  }
   static absl::Status Decode(const JsonValue& value, T* out) {
-    const auto got = value.AsInteger();
-    if (!got) return internal::WrongKind("integer", value);
-    if (!std::in_range<T>(*got)) return internal::NumberOutOfRange(*got);
+    if (value.kind() != JsonValue::Kind::kInteger) return internal::WrongKind("integer", value);
+    const auto got = [&] {
+      if constexpr (std::unsigned_integral<T>) {
+        return value.AsUnsigned();
+      } else {
+        return value.AsInteger();
+      }
+    }();
+    if (!got || !std::in_range<T>(*got)) return internal::NumberOutOfRange(value);
     *out = static_cast<T>(*got);
     return absl::OkStatus();
   }
+  static TypeSchema Describe(SchemaScope&) { return {.kind = internal::IntegerKind<T>()}; }
 };
 
+// What JSON has no number for travels as the string "NaN", "Infinity" or "-Infinity".
 template <>
 struct Codec<double> {
-  static void Encode(JsonWriter& writer, double value) { writer.Number(value); }
+  static void Encode(JsonWriter& writer, double value) { internal::EncodeDouble(writer, value); }
   static absl::Status Decode(const JsonValue& value, double* out) {
-    const auto got = value.AsNumber();
-    if (!got) return internal::WrongKind("number", value);
-    *out = *got;
-    return absl::OkStatus();
+    return internal::DecodeDouble(value, out);
   }
+  static TypeSchema Describe(SchemaScope&) { return {.kind = TypeKind::kNumber}; }
 };
 
 template <>
@@ -159,6 +178,7 @@ struct Codec<std::string> {
     *out = *got;
     return absl::OkStatus();
   }
+  static TypeSchema Describe(SchemaScope&) { return {.kind = TypeKind::kString}; }
 };
 
 template <>
@@ -169,6 +189,7 @@ struct Codec<Bytes> {
   static absl::Status Decode(const JsonValue& value, Bytes* out) {
     return internal::DecodeBytes(value, out);
   }
+  static TypeSchema Describe(SchemaScope&) { return {.kind = TypeKind::kBytes}; }
 };
 
 // RFC 3339 in UTC with microseconds.
@@ -178,32 +199,40 @@ struct Codec<absl::Time> {
   static absl::Status Decode(const JsonValue& value, absl::Time* out) {
     return internal::DecodeTime(value, out);
   }
+  static TypeSchema Describe(SchemaScope&) { return {.kind = TypeKind::kTime}; }
 };
 
-// Whole milliseconds.
+// Whole milliseconds, cut towards zero. Infinite durations come back infinite.
 template <>
 struct Codec<absl::Duration> {
   static void Encode(JsonWriter& writer, absl::Duration value) {
-    writer.Integer(absl::ToInt64Milliseconds(value));
+    internal::EncodeDuration(writer, value);
   }
   static absl::Status Decode(const JsonValue& value, absl::Duration* out) {
-    const auto got = value.AsInteger();
-    if (!got) return internal::WrongKind("integer", value);
-    *out = absl::Milliseconds(*got);
-    return absl::OkStatus();
+    return internal::DecodeDuration(value, out);
   }
+  static TypeSchema Describe(SchemaScope&) { return {.kind = TypeKind::kDuration}; }
 };
 
 template <NamedEnum E>
 struct Codec<E> {
+  static_assert(internal::EnumNamesAreUnique<E>(),
+                "two enumerators share a name on the wire, or one has none");
   static void Encode(JsonWriter& writer, E value) { writer.String(EnumName(value)); }
   static absl::Status Decode(const JsonValue& value, E* out) {
     const auto name = value.AsString();
     if (!name) return internal::WrongKind("string", value);
-    const auto got = EnumFromName<E>(*name);
+    auto got = EnumFromName<E>(*name);
+    if constexpr (OpenEnum<E>) got = got.value_or(EnumNames<E>::kUnknown);
     if (!got) return internal::UnknownEnumName(*name);
     *out = *got;
     return absl::OkStatus();
+  }
+  static TypeSchema Describe(SchemaScope&) {
+    TypeSchema type{.kind = TypeKind::kEnum, .open = OpenEnum<E>};
+    for (const auto& [value, name] : EnumNames<E>::kNames) type.names.emplace_back(name);
+    std::sort(type.names.begin(), type.names.end());
+    return type;
   }
 };
 
@@ -222,6 +251,9 @@ struct Codec<std::optional<T>> {
     if (value.kind() == JsonValue::Kind::kNull) return absl::OkStatus();
     return Codec<T>::Decode(value, &out->emplace());
   }
+  static TypeSchema Describe(SchemaScope& scope) {
+    return internal::TypeOf(TypeKind::kOptional, Codec<T>::Describe(scope));
+  }
 };
 
 template <typename T>
@@ -234,7 +266,8 @@ struct Codec<std::vector<T>> {
   static absl::Status Decode(const JsonValue& value, std::vector<T>* out) {
     if (value.kind() != JsonValue::Kind::kArray) return internal::WrongKind("array", value);
     out->clear();
-    out->reserve(value.size());
+    // Not more at once than the text can vouch for: each element must first prove good.
+    out->reserve(std::min(value.size(), kReserveBytes / sizeof(T)));
     for (size_t i = 0; i < value.size(); ++i) {
       T element{};
       const absl::Status status = Codec<T>::Decode(value.Element(i), &element);
@@ -243,6 +276,12 @@ struct Codec<std::vector<T>> {
     }
     return absl::OkStatus();
   }
+  static TypeSchema Describe(SchemaScope& scope) {
+    return internal::TypeOf(TypeKind::kList, Codec<T>::Describe(scope));
+  }
+
+ private:
+  static constexpr size_t kReserveBytes = 4096;
 };
 
 template <typename T>
@@ -265,6 +304,9 @@ struct Codec<std::map<std::string, T>> {
     }
     return absl::OkStatus();
   }
+  static TypeSchema Describe(SchemaScope& scope) {
+    return internal::TypeOf(TypeKind::kMap, Codec<T>::Describe(scope));
+  }
 };
 
 // Writes the fields of `message` as members of the object that is open in `writer`.
@@ -285,6 +327,7 @@ void EncodeFields(JsonWriter& writer, const M& message) {
 // Reads the fields of `message` from the members of `object`.
 template <Message M>
 absl::Status DecodeFields(const JsonValue& object, M* message) {
+  static_assert(internal::FieldNamesAreUnique<M>(), "two fields share a name, or one has none");
   if (object.kind() != JsonValue::Kind::kObject) return internal::WrongKind("object", object);
   absl::Status status;
   [[maybe_unused]] const auto decode = [&](const auto& field) {
@@ -302,6 +345,41 @@ absl::Status DecodeFields(const JsonValue& object, M* message) {
   return status;
 }
 
+namespace internal {
+
+// What stands for an optional field that is absent, as JSON; empty if it is nothing.
+template <typename T>
+std::string DefaultJson(const T& value) {
+  JsonWriter writer;
+  Codec<T>::Encode(writer, value);
+  std::string json = writer.Take();
+  return json == "null" ? "" : json;
+}
+
+template <Message M>
+TypeSchema DescribeStructure(SchemaScope& scope) {
+  if (const size_t levels = scope.LevelsUpTo(typeid(M)); levels > 0) {
+    return {.kind = TypeKind::kEnclosing, .levels = levels};
+  }
+  scope.Enter(typeid(M));
+  TypeSchema type{.kind = TypeKind::kStructure};
+  [[maybe_unused]] const M defaults{};
+  [[maybe_unused]] const auto describe = [&](const auto& field) {
+    const auto& value = defaults.*field.member;
+    using T = std::remove_cvref_t<decltype(value)>;
+    type.fields.push_back({.name = std::string(field.name),
+                           .required = field.required,
+                           .type = Codec<T>::Describe(scope),
+                           .default_json = field.required ? "" : DefaultJson(value)});
+  };
+  std::apply([&](const auto&... field) { (describe(field), ...); }, M::Fields());
+  SortFields(type.fields);
+  scope.Leave();
+  return type;
+}
+
+}  // namespace internal
+
 template <Message M>
 struct Codec<M> {
   static void Encode(JsonWriter& writer, const M& message) {
@@ -310,6 +388,7 @@ struct Codec<M> {
     writer.EndObject();
   }
   static absl::Status Decode(const JsonValue& value, M* out) { return DecodeFields(value, out); }
+  static TypeSchema Describe(SchemaScope& scope) { return internal::DescribeStructure<M>(scope); }
 };
 
 // A list of unlike values, in order: the positional arguments of a call.
@@ -323,6 +402,9 @@ struct Codec<std::tuple<T...>> {
   static absl::Status Decode(const JsonValue& value, std::tuple<T...>* out) {
     if (value.kind() != JsonValue::Kind::kArray) return internal::WrongKind("array", value);
     return DecodeElements(value, out, std::index_sequence_for<T...>());
+  }
+  static TypeSchema Describe(SchemaScope& scope) {
+    return {.kind = TypeKind::kTuple, .elements = {Codec<T>::Describe(scope)...}};
   }
 
  private:
@@ -347,10 +429,19 @@ struct Codec<std::tuple<T...>> {
 };
 
 template <typename T>
-concept Encodable = requires(JsonWriter& writer, const T& value, const JsonValue& json, T* out) {
+concept Encodable = requires(JsonWriter& writer, const T& value, const JsonValue& json, T* out,
+                             SchemaScope& scope) {
   Codec<T>::Encode(writer, value);
   { Codec<T>::Decode(json, out) } -> std::same_as<absl::Status>;
+  { Codec<T>::Describe(scope) } -> std::same_as<TypeSchema>;
 };
+
+// How values of type T look on the wire.
+template <Encodable T>
+TypeSchema Describe() {
+  SchemaScope scope;
+  return Codec<T>::Describe(scope);
+}
 
 // `value` as JSON text.
 template <Encodable T>
