@@ -22,6 +22,7 @@ constexpr std::array kOutcomes = {
     std::pair{Outcome::kNotExecuted, std::string_view("not_executed")},
     std::pair{Outcome::kUnknown, std::string_view("unknown")},
     std::pair{Outcome::kTimedOut, std::string_view("timed_out")},
+    std::pair{Outcome::kCancelled, std::string_view("cancelled")},
     std::pair{Outcome::kNotImplemented, std::string_view("not_implemented")},
 };
 
@@ -117,8 +118,9 @@ std::string_view OutcomeName(Outcome outcome) {
 }
 
 absl::Status TransportError(Outcome outcome, std::string_view details) {
-  const auto code = outcome == Outcome::kTimedOut ? absl::StatusCode::kDeadlineExceeded
-                                                  : absl::StatusCode::kUnavailable;
+  const auto code = outcome == Outcome::kTimedOut    ? absl::StatusCode::kDeadlineExceeded
+                    : outcome == Outcome::kCancelled ? absl::StatusCode::kCancelled
+                                                     : absl::StatusCode::kUnavailable;
   return internal::WithOutcome(absl::Status(code, std::string(details)), outcome);
 }
 

@@ -54,7 +54,7 @@ class ByteStream {
   virtual std::string peer() const = 0;
 };
 
-// Takes a stream that was just opened and gives its user.
+// Takes a stream that was just opened and gives its user, which is asked for its output at once.
 using StreamAcceptor = std::function<std::shared_ptr<StreamUser>(std::shared_ptr<ByteStream>)>;
 
 }  // namespace podkit::conduit

@@ -75,6 +75,7 @@ enum class Outcome {
   kNotExecuted,     // Nothing happened there: safe to repeat.
   kUnknown,         // It may have been executed: repeat only what is idempotent.
   kTimedOut,        // As kUnknown, and the deadline has passed.
+  kCancelled,       // As kUnknown, and the caller wanted it no more.
   kNotImplemented,  // The other pod does not know the command; the message says since which
                     // version it exists.
 };
@@ -83,7 +84,7 @@ enum class Outcome {
 Outcome OutcomeOf(const absl::Status& status);
 std::string_view OutcomeName(Outcome outcome);
 
-// A transport's failure: `outcome` is kNotExecuted, kUnknown or kTimedOut.
+// A transport's failure: `outcome` is kNotExecuted, kUnknown, kTimedOut or kCancelled.
 absl::Status TransportError(Outcome outcome, std::string_view details);
 
 // The conduit's own errors, declared for every command.
