@@ -79,10 +79,14 @@ struct MuxEnd {
 
 class MuxPair {
  public:
-  explicit MuxPair(const MuxOptions& options = {}, HandshakeConfig of_a = IdentityOf("A"),
-                   HandshakeConfig of_b = IdentityOf("B"))
-      : a(MuxConnection(of_a, of_a.pods->Find("B"), options, kMuxStart)),
-        b(MuxConnection(of_b, options, kMuxStart)) {}
+  explicit MuxPair(const MuxOptions& options = {}, const HandshakeConfig& of_a = IdentityOf("A"),
+                   const HandshakeConfig& of_b = IdentityOf("B"))
+      : MuxPair(options, options, of_a, of_b) {}
+  MuxPair(const MuxOptions& options_of_a, const MuxOptions& options_of_b,
+          const HandshakeConfig& of_a = IdentityOf("A"),
+          const HandshakeConfig& of_b = IdentityOf("B"))
+      : a(MuxConnection(of_a, of_a.pods->Find("B"), options_of_a, kMuxStart)),
+        b(MuxConnection(of_b, options_of_b, kMuxStart)) {}
 
   // Moves everything until both are quiet; the bytes that went from each end.
   void Run() {
