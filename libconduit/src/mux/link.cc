@@ -238,15 +238,14 @@ void MuxLink::Drain() {
         draining_ = false;
         wake = NeedsWake();
         close = connection_.closed() && !std::exchange(stream_closed_, true);
-        if (close) timer = timer_;
+        if (connection_.closed()) timer = std::exchange(timer_, 0);
       }
     }
     if (more) RunBatch();
   }
   if (wake) stream_->Wake();
-  if (!close) return;
-  scheduler_->Cancel(timer);
-  stream_->Close();
+  if (timer != 0) scheduler_->Cancel(timer);
+  if (close) stream_->Close();
 }
 
 bool MuxLink::TakeBatch() {
