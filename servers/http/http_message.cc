@@ -14,6 +14,7 @@ struct Reason {
   std::string_view phrase;
 };
 constexpr Reason kReasons[] = {
+    {101, "Switching Protocols"},
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},
@@ -45,6 +46,7 @@ constexpr Reason kReasons[] = {
     {422, "Unprocessable Content"},
     {423, "Locked"},
     {424, "Failed Dependency"},
+    {426, "Upgrade Required"},
     {428, "Precondition Required"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
@@ -144,6 +146,13 @@ HttpResponse HttpResponse::Json(int status, std::string body) {
 
 HttpResponse HttpResponse::Text(int status, std::string body) {
   return Make(status, "text/plain; charset=utf-8", std::move(body));
+}
+
+HttpResponse HttpResponse::SwitchTo(conduit::StreamAcceptor acceptor) {
+  HttpResponse response;
+  response.status = 101;
+  response.acceptor = std::move(acceptor);
+  return response;
 }
 
 bool IsPercentEncoded(std::string_view text) {

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "podkit/conduit/byte_stream.h"
+
 namespace podkit::servers {
 
 // The header fields of a request in the order of arrival. All text lies in one buffer, which is
@@ -66,9 +68,14 @@ struct HttpResponse {
   // here, except a Content-Length in the reply to HEAD when the body is empty.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  // Of 101, see Router::AddUpgrade.
+  conduit::StreamAcceptor acceptor = {};
 
   static HttpResponse Json(int status, std::string body);
   static HttpResponse Text(int status, std::string body);
+  // 101: the connection becomes a stream, and `acceptor` is called with it on its io thread, where
+  // it must not block. If it gives null the connection is closed.
+  static HttpResponse SwitchTo(conduit::StreamAcceptor acceptor);
 };
 
 // True if each '%' is followed by two hexadecimal digits.

@@ -59,11 +59,13 @@ struct HttpCounters {
   uint64_t connections_refused = 0;  // Beyond max_connections.
   uint64_t connections_open = 0;
   uint64_t connections_timed_out = 0;
-  std::array<uint64_t, 6> responses = {};  // By class: [2] counts 200 to 299; [0] is unused.
+  std::array<uint64_t, 6> responses = {};  // By class: [2] counts 200 to 299; [1] only 101.
   uint64_t bytes_received = 0;             // With TLS: of the clear text.
   uint64_t bytes_sent = 0;
   uint64_t queue_depth = 0;    // Requests that wait for a worker.
   uint64_t queue_refused = 0;  // Answered 503 because the queue was full.
+  uint64_t upgraded = 0;       // Connections that switched to another protocol, and of these:
+  uint64_t upgraded_open = 0;  // Also among connections_open.
 };
 
 }  // namespace podkit::servers

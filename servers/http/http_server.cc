@@ -52,6 +52,7 @@ struct HttpServer::Impl {
            std::any_of(threads.begin(), threads.end(),
                        [](const auto& thread) { return thread->OnThisThread(); });
   }
+  void TellStreams() ABSL_LOCKS_EXCLUDED(mutex);
   void JoinAll() ABSL_LOCKS_EXCLUDED(mutex);
 
   ServerContext server;
@@ -60,8 +61,17 @@ struct HttpServer::Impl {
 
   Mutex mutex;
   CondVar changed;
+  bool told ABSL_GUARDED_BY(mutex) = false;  // Those who speak on streams.
   State state ABSL_GUARDED_BY(mutex) = State::kRunning;
 };
+
+void HttpServer::Impl::TellStreams() {
+  {
+    MutexLock lock(&mutex);
+    if (std::exchange(told, true)) return;
+  }
+  for (const auto& stopping : server.router.stopping()) stopping();
+}
 
 void HttpServer::Impl::JoinAll() {
   {
@@ -115,6 +125,7 @@ uint16_t HttpServer::port() const { return impl_->port; }
 void HttpServer::Stop(absl::Duration grace) {
   const absl::Duration bounded = std::clamp(grace, absl::ZeroDuration(), absl::Hours(24));
   const auto cut_at = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(bounded);
+  impl_->TellStreams();
   for (const auto& thread : impl_->threads) thread->BeginStop(cut_at);
   if (!impl_->OnOwnThread()) impl_->JoinAll();
 }

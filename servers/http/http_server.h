@@ -29,10 +29,10 @@ class HttpServer {
 
   uint16_t port() const;
 
-  // Accepts no more, closes idle connections, lets those with a request answer it, and cuts what is
-  // left after `grace`. Returns when all threads have ended, so not before the handlers that run;
-  // in a handler it only starts all this. May be called by several threads, and again with less
-  // grace.
+  // Accepts no more, closes idle connections, lets those with a request answer it and those that
+  // were upgraded end by themselves, and cuts what is left after `grace`. Returns when all threads
+  // have ended, so not before the handlers that run; in a handler it only starts all this. May be
+  // called by several threads, and again with less grace.
   void Stop(absl::Duration grace);
 
   HttpCounters counters() const;

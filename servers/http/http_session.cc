@@ -84,13 +84,27 @@ HttpResponse NoRoute(const HttpRequest& request, const std::string& allow) {
   return response;
 }
 
+// True if a field `name` lists `element`: "Connection: keep-alive, Upgrade".
+bool Lists(const HttpHeaders& headers, std::string_view name, std::string_view element) {
+  for (size_t i = 0; i < headers.size(); ++i) {
+    if (!EqualsIgnoreCase(headers[i].name, name)) continue;
+    for (const std::string_view part : SplitText(headers[i].value, ',')) {
+      if (EqualsIgnoreCase(TrimSpace(part), element)) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 HttpResponse CallHandler(const Route& route, const HttpRequest& request,
                          const HttpServerOptions& options) {
   try {
     HttpResponse response = route.handler(request);
-    const absl::Status status = CheckResponse(response);
+    absl::Status status = CheckResponse(response);
+    if (response.acceptor != nullptr && route.protocol.empty()) {
+      status = absl::InternalError("this route cannot switch to another protocol");
+    }
     if (status.ok()) return response;
     return InternalError(request, options, std::string(status.message()));
   } catch (const std::exception& error) {
@@ -128,6 +142,8 @@ HttpSession::Next HttpSession::next() const {
       return Next::kSubmit;
     case Phase::kHandling:
       return Next::kWait;
+    case Phase::kSwitching:
+      return Next::kSwitch;
     case Phase::kLastReply:  // Left when the output is sent.
     case Phase::kLinger:
       return Next::kLinger;
@@ -208,7 +224,29 @@ void HttpSession::FindRoute() {
   Router::Match match = env_.router->Find(request_.method, request_.path());
   route_ = match.route;
   request_.params = std::move(match.params);
-  if (route_ == nullptr) early_reply_ = NoRoute(request_, match.allow);
+  if (route_ == nullptr) {
+    early_reply_ = NoRoute(request_, match.allow);
+  } else if (!route_->protocol.empty()) {
+    early_reply_ = UpgradeProblem();
+  }
+}
+
+// Why a request on a route that upgrades must not reach its handler.
+std::optional<HttpResponse> HttpSession::UpgradeProblem() const {
+  const std::string& protocol = route_->protocol;
+  // HTTP/1.0 knows no upgrade.
+  if (!parser_.http_1_1() || !Lists(request_.headers, "Upgrade", protocol)) {
+    HttpResponse response = HttpResponse::Text(
+        426,
+        fmt::format("{} is for HTTP/1.1 requests with 'Upgrade: {}'\n", request_.path(), protocol));
+    response.headers.emplace_back("Upgrade", protocol);
+    return response;
+  }
+  if (!Lists(request_.headers, "Connection", "Upgrade")) {
+    return HttpResponse::Text(400, "an upgrade needs 'Connection: Upgrade'\n");
+  }
+  if (parser_.has_body()) return HttpResponse::Text(400, "an upgrade must not have a body\n");
+  return std::nullopt;
 }
 
 void HttpSession::OnHead(TimePoint now) {
@@ -264,6 +302,12 @@ void HttpSession::Reply(HttpResponse response, TimePoint now) {
   if (phase_ == Phase::kHandling) Finish(std::move(response), now);
 }
 
+HttpSession::Switch HttpSession::TakeSwitch() {
+  assert(phase_ == Phase::kSwitching);
+  phase_ = Phase::kClosed;
+  return {std::move(acceptor_), std::move(peer_), std::move(input_)};
+}
+
 void HttpSession::RefuseBusy(TimePoint now) {
   HttpStats::Add(env_.stats->queue_refused);
   Finish(Unavailable("too many requests are waiting"), now);
@@ -274,6 +318,14 @@ void HttpSession::RefuseConnection(TimePoint now) {
 }
 
 void HttpSession::Finish(HttpResponse response, TimePoint now) {
+  if (response.acceptor != nullptr) {
+    if (draining_) return Finish(Unavailable("the server stops"), now);
+    acceptor_ = std::move(response.acceptor);
+    response.headers.emplace_back("Upgrade", route_->protocol);
+    Append(std::move(response), true, now);
+    phase_ = Phase::kSwitching;
+    return;
+  }
   const bool keep_alive = parser_.keep_alive() && !draining_;
   Append(std::move(response), keep_alive, now);
   if (keep_alive) {
@@ -338,7 +390,7 @@ HttpSession::TimePoint HttpSession::Allowed(TimePoint start, absl::Duration time
 
 HttpSession::TimePoint HttpSession::Deadline() const {
   if (!Output().empty()) return Allowed(output_start_, env_.options->write_timeout, output_sent_);
-  if (phase_ == Phase::kReady || phase_ == Phase::kHandling) return TimePoint::max();
+  if (phase_ >= Phase::kReady && phase_ <= Phase::kSwitching) return TimePoint::max();
   const uint64_t bytes = phase_ == Phase::kBody ? parser_.body_bytes() : 0;
   return Allowed(phase_start_, phase_timeout_, bytes);
 }

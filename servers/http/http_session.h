@@ -39,6 +39,7 @@ class HttpSession {
     kProcess,  // Call Process: input is here that had to wait for the output.
     kSubmit,   // Give TakeJob() to a worker and call Reply when it is done, or call RefuseBusy now.
     kWait,     // A worker has the request.
+    kSwitch,   // Call TakeSwitch: the connection speaks another protocol now. The last call.
     kLinger,   // Send no more; read and drop what comes until the peer closes.
     kClose,    // Close the connection.
   };
@@ -46,6 +47,12 @@ class HttpSession {
   struct Job {
     const Route* route;
     HttpRequest request;
+  };
+
+  struct Switch {
+    conduit::StreamAcceptor acceptor;
+    std::string peer;
+    std::string early;  // What came behind the request.
   };
 
   HttpSession(const Env& env, std::string peer, TimePoint now);
@@ -58,6 +65,7 @@ class HttpSession {
   void Process(TimePoint now) { Receive({}, now); }
   Job TakeJob();
   void Reply(HttpResponse response, TimePoint now);
+  Switch TakeSwitch();
   void RefuseBusy(TimePoint now);
   // The server has no room for this connection: answers 503 and closes.
   void RefuseConnection(TimePoint now);
@@ -73,7 +81,17 @@ class HttpSession {
 
  private:
   // Up to kBody input is taken; from kReady on it waits; from kLastReply on it is dropped.
-  enum class Phase { kIdle, kHead, kBody, kReady, kHandling, kLastReply, kLinger, kClosed };
+  enum class Phase {
+    kIdle,
+    kHead,
+    kBody,
+    kReady,
+    kHandling,
+    kSwitching,
+    kLastReply,
+    kLinger,
+    kClosed,
+  };
 
   bool CanConsume() const;
   size_t Consume(std::string_view input, TimePoint now);
@@ -81,6 +99,7 @@ class HttpSession {
   void OnRequest(TimePoint now);
   absl::Status CheckHead();
   void FindRoute();
+  std::optional<HttpResponse> UpgradeProblem() const;
   void StartRequest(absl::Duration timeout, TimePoint now);
   void Finish(HttpResponse response, TimePoint now);
   void Refuse(HttpResponse response, TimePoint now);
@@ -92,12 +111,13 @@ class HttpSession {
   TimePoint Deadline() const;
 
   const Env env_;
-  const std::string peer_;
+  std::string peer_;
   RequestParser parser_;
   HttpRequest request_;
   const Route* route_ = nullptr;
   std::optional<HttpResponse> early_reply_;  // Decided by the head, due after the body.
   bool head_request_ = false;
+  conduit::StreamAcceptor acceptor_;  // Set from kSwitching on.
 
   Phase phase_ = Phase::kIdle;
   TimePoint phase_start_;

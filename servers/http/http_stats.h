@@ -23,6 +23,8 @@ class HttpStats {
     sum->bytes_received += bytes_received;
     sum->bytes_sent += bytes_sent;
     sum->queue_refused += queue_refused;
+    sum->upgraded += upgraded;
+    sum->upgraded_open += upgraded_open;
     for (size_t i = 0; i < responses.size(); ++i) sum->responses[i] += responses[i];
   }
 
@@ -30,6 +32,8 @@ class HttpStats {
   Counter bytes_received = 0;
   Counter bytes_sent = 0;
   Counter queue_refused = 0;
+  Counter upgraded = 0;
+  Counter upgraded_open = 0;
   std::array<Counter, 6> responses = {};
 };
 

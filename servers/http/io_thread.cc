@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -18,7 +17,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "servers/http/http_session.h"
+#include "servers/http/connection.h"
 #include "servers/http/reply_writer.h"
 
 namespace podkit::servers {
@@ -28,17 +27,11 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using ErrorCode = boost::system::error_code;
 using Clock = std::chrono::steady_clock;
-
-// The concrete executor: the type-erased default costs a tenth of a small request.
 using Executor = asio::io_context::executor_type;
-using Socket = asio::basic_stream_socket<tcp, Executor>;
+using Socket = Connection::Socket;
 using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
 using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
 
-// One read of any connection; shared, as a session takes or copies what it is given.
-constexpr size_t kScratchBytes = 256 << 10;
-// After so many reads in a row the other connections get their turn.
-constexpr int kReadsPerTurn = 4;
 // Connections beyond the limit that are told so at the same time; others are just closed.
 constexpr uint64_t kMaxRefusals = 64;
 // Until accept is tried again when the process is out of descriptors.
@@ -52,21 +45,21 @@ std::string PeerName(const tcp::endpoint& peer) {
 
 }  // namespace
 
-struct IoThread::Impl {
+struct IoThread::Impl final : ConnectionLoop {
   explicit Impl(ServerContext* shared)
-      : server(shared),
-        work(context.get_executor()),
-        tick(context.get_executor()),
-        acceptor(context.get_executor()),
-        accept_pause(context.get_executor()),
-        scratch(kScratchBytes),
-        date(HttpDate(shared->options.now())) {}
+      : ConnectionLoop(shared),
+        work(context->get_executor()),
+        tick(context->get_executor()),
+        acceptor(context->get_executor()),
+        accept_pause(context->get_executor()) {
+    date = HttpDate(shared->options.now());
+  }
 
   // From here on: on this thread only.
   void Accept();
   void OnAccept(Socket socket, Impl* target);
   void Adopt(Socket socket, bool refuse);
-  void Remove(Connection* connection);
+  void Remove(Connection* connection) override;
   void ArmTick();
   void OnTick();
   void Drain(TimePoint cut);
@@ -74,18 +67,13 @@ struct IoThread::Impl {
   std::vector<std::shared_ptr<Connection>> Connections() const;
   void Run();
 
-  ServerContext* const server;
-  HttpStats stats;
   std::atomic<size_t> load = 0;  // Connections here or on the way.
 
-  asio::io_context context{1};
   asio::executor_work_guard<Executor> work;
   Timer tick;
   Acceptor acceptor;  // Open on the thread that listens.
   Timer accept_pause;
   std::vector<Impl*> targets;
-  std::vector<char> scratch;
-  std::string date;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
   bool draining = false;
   TimePoint cut_at = TimePoint::max();
@@ -94,173 +82,11 @@ struct IoThread::Impl {
   std::thread::id id;
 };
 
-// One accepted socket with its session. Lives on its io thread; workers only hold it and Complete
-// it.
-class IoThread::Connection : public std::enable_shared_from_this<Connection> {
- public:
-  Connection(Impl* io, Socket socket, std::string peer)
-      : io_(io),
-        socket_(std::move(socket)),
-        session_({&io->server->router, &io->server->options, &io->stats, &io->date},
-                 std::move(peer), Clock::now()) {}
-
-  void Start(bool refuse) {
-    const int native = socket_.native_handle();
-    channel_ =
-        io_->server->tls ? io_->server->tls->NewChannel(native) : std::make_unique<Channel>(native);
-    if (channel_ == nullptr) return Close();
-    if (refuse) session_.RefuseConnection(Clock::now());
-    Pump();
-  }
-  void Tick(TimePoint now) {
-    if (session_.Tick(now)) Pump();
-  }
-  void Drain() {
-    session_.Drain();
-    Pump();
-  }
-  void Close();
-
- private:
-  void Pump();
-  // Each returns true if the pump can go on, false if it must wait or the connection is closed.
-  bool Handshake();
-  bool Flush(TimePoint now);
-  bool Read(TimePoint now);
-  bool DropInput();
-  // Waits for what `outcome` wants, or closes.
-  void Await(Channel::Outcome outcome);
-  void Yield();
-  void Submit(TimePoint now);
-  void Complete(HttpResponse response);
-
-  Impl* const io_;
-  Socket socket_;
-  std::unique_ptr<Channel> channel_;
-  HttpSession session_;
-  bool handshaken_ = false;
-  bool drained_ = false;  // The last read left nothing.
-  bool waiting_ = false;
-  bool write_closed_ = false;
-  bool closed_ = false;
-};
-
-void IoThread::Connection::Close() {
-  if (closed_) return;
-  closed_ = true;
-  if (channel_ != nullptr && !write_closed_) channel_->CloseWrite();
-  ErrorCode ignored;
-  socket_.close(ignored);
-  io_->Remove(this);
-}
-
-void IoThread::Connection::Pump() {
-  for (int reads = 0; !closed_;) {
-    const TimePoint now = Clock::now();
-    if (!handshaken_ && session_.next() != HttpSession::Next::kClose && !Handshake()) return;
-    if (!Flush(now)) return;
-    switch (session_.next()) {
-      case HttpSession::Next::kRead:
-        if (reads++ == kReadsPerTurn) return Yield();
-        if (!Read(now)) return;
-        break;
-      case HttpSession::Next::kProcess:
-        session_.Process(now);
-        break;
-      case HttpSession::Next::kSubmit:
-        Submit(now);
-        break;
-      case HttpSession::Next::kWait:
-        return;
-      case HttpSession::Next::kLinger:
-        if (reads++ == kReadsPerTurn) return Yield();
-        if (!DropInput()) return;
-        break;
-      case HttpSession::Next::kClose:
-        return Close();
-    }
-  }
-}
-
-bool IoThread::Connection::Handshake() {
-  const Channel::Outcome outcome = channel_->Handshake();
-  handshaken_ = outcome == Channel::Outcome::kDone;
-  if (!handshaken_) Await(outcome);
-  return handshaken_;
-}
-
-bool IoThread::Connection::Flush(TimePoint now) {
-  for (auto output = session_.Output(); !output.empty(); output = session_.Output()) {
-    const Channel::Moved moved = channel_->Write(output);
-    if (moved.outcome != Channel::Outcome::kDone) {
-      Await(moved.outcome);
-      return false;
-    }
-    session_.Sent(moved.bytes, now);
-  }
-  return true;
-}
-
-bool IoThread::Connection::Read(TimePoint now) {
-  if (std::exchange(drained_, false)) {
-    Await(Channel::Outcome::kWantRead);
-    return false;
-  }
-  const std::span<char> buffer(io_->scratch.data(), std::min(session_.ReadSize(), kScratchBytes));
-  const Channel::Moved moved = channel_->Read(buffer);
-  if (moved.outcome != Channel::Outcome::kDone) {
-    Await(moved.outcome);
-    return false;
-  }
-  drained_ = moved.bytes < buffer.size() && !channel_->MayHoldInput();
-  session_.Receive({buffer.data(), moved.bytes}, now);
-  return true;
-}
-
-bool IoThread::Connection::DropInput() {
-  if (!std::exchange(write_closed_, true)) channel_->CloseWrite();
-  const Channel::Moved moved = channel_->ReadRaw(io_->scratch);
-  if (moved.outcome == Channel::Outcome::kDone) return true;
-  Await(moved.outcome);
-  return false;
-}
-
-void IoThread::Connection::Await(Channel::Outcome outcome) {
-  if (outcome == Channel::Outcome::kClosed) return Close();
-  if (std::exchange(waiting_, true)) return;
-  const bool for_read = outcome == Channel::Outcome::kWantRead;
-  socket_.async_wait(for_read ? Socket::wait_read : Socket::wait_write,
-                     [self = shared_from_this()](ErrorCode error) {
-                       self->waiting_ = false;
-                       if (!error) self->Pump();
-                     });
-}
-
-void IoThread::Connection::Yield() {
-  asio::post(io_->context, [self = shared_from_this()] { self->Pump(); });
-}
-
-void IoThread::Connection::Submit(TimePoint now) {
-  auto job = std::make_shared<HttpSession::Job>(session_.TakeJob());
-  const bool queued = io_->server->workers->Submit([self = shared_from_this(), job] {
-    self->Complete(CallHandler(*job->route, job->request, self->io_->server->options));
-  });
-  if (!queued) session_.RefuseBusy(now);
-}
-
-void IoThread::Connection::Complete(HttpResponse response) {
-  asio::post(io_->context, [self = shared_from_this(), reply = std::move(response)]() mutable {
-    if (self->closed_) return;
-    self->session_.Reply(std::move(reply), Clock::now());
-    self->Pump();
-  });
-}
-
 void IoThread::Impl::Accept() {
   Impl* const target =
       *std::min_element(targets.begin(), targets.end(),
                         [](const Impl* a, const Impl* b) { return a->load < b->load; });
-  acceptor.async_accept(target->context, [this, target](ErrorCode error, Socket socket) {
+  acceptor.async_accept(*target->context, [this, target](ErrorCode error, Socket socket) {
     if (!acceptor.is_open()) return;
     if (!error) {
       OnAccept(std::move(socket), target);
@@ -289,7 +115,7 @@ void IoThread::Impl::OnAccept(Socket socket, Impl* target) {
   ++server->connections_open;
   ++target->load;
   if (target == this) return Adopt(std::move(socket), refuse);
-  asio::post(target->context, [target, refuse, moved = std::move(socket)]() mutable {
+  asio::post(*target->context, [target, refuse, moved = std::move(socket)]() mutable {
     target->Adopt(std::move(moved), refuse);
   });
 }
@@ -313,7 +139,7 @@ void IoThread::Impl::Remove(Connection* connection) {
   EndIfDone();
 }
 
-std::vector<std::shared_ptr<IoThread::Connection>> IoThread::Impl::Connections() const {
+std::vector<std::shared_ptr<Connection>> IoThread::Impl::Connections() const {
   std::vector<std::shared_ptr<Connection>> all;
   all.reserve(connections.size());
   for (const auto& [raw, connection] : connections) all.push_back(connection);
@@ -333,7 +159,7 @@ void IoThread::Impl::OnTick() {
   date = HttpDate(server->options.now());
   for (const auto& connection : Connections()) {
     if (now >= cut_at) {
-      connection->Close();
+      connection->Cut("the server stops");
     } else {
       connection->Tick(now);
     }
@@ -366,7 +192,7 @@ void IoThread::Impl::Run() {
   pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
   for (;;) {
     try {
-      context.run();
+      context->run();
       return;
     } catch (const std::exception& error) {
       server->options.log(HttpLogLevel::kError,
@@ -408,7 +234,7 @@ void IoThread::Start() {
 }
 
 void IoThread::BeginStop(TimePoint cut_at) {
-  asio::post(impl_->context, [impl = impl_.get(), cut_at] { impl->Drain(cut_at); });
+  asio::post(*impl_->context, [impl = impl_.get(), cut_at] { impl->Drain(cut_at); });
 }
 
 void IoThread::Join() {

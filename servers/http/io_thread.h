@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "servers/http/channel.h"
 #include "servers/http/http_options.h"
 #include "servers/http/http_stats.h"
 #include "servers/http/router.h"
+#include "servers/http/tls_context.h"
 #include "servers/http/worker_pool.h"
 
 namespace podkit::servers {
@@ -52,7 +52,6 @@ class IoThread {
   const HttpStats& stats() const;
 
  private:
-  class Connection;
   struct Impl;
 
   const std::unique_ptr<Impl> impl_;

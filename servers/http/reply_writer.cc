@@ -27,7 +27,10 @@ bool IsServersField(std::string_view name) {
                      [&](std::string_view own) { return EqualsIgnoreCase(own, name); });
 }
 
-bool StatusHasBody(int status) { return status != 204 && status != 304; }
+bool StatusHasBody(int status) { return status >= 200 && status != 204 && status != 304; }
+
+// The replies that name a protocol in "Upgrade", which concerns this connection alone.
+bool IsAboutUpgrade(int status) { return status == 101 || status == 426; }
 
 void AppendNumber(uint64_t number, std::string* out) {
   fmt::format_int text(number);
@@ -58,6 +61,16 @@ void AppendContentLength(const HttpResponse& response, const ReplyFrame& frame, 
   out->append("\r\n");
 }
 
+void AppendConnection(const HttpResponse& response, const ReplyFrame& frame, std::string* out) {
+  const bool upgrade = IsAboutUpgrade(response.status);
+  const bool persistence_goes_without_saying = frame.keep_alive && frame.http_1_1;
+  if (persistence_goes_without_saying && !upgrade) return;
+  out->append("Connection: ");
+  if (upgrade) out->append(persistence_goes_without_saying ? "Upgrade" : "Upgrade, ");
+  if (!persistence_goes_without_saying) out->append(frame.keep_alive ? "keep-alive" : "close");
+  out->append("\r\n");
+}
+
 }  // namespace
 
 std::string HttpDate(absl::Time now) {
@@ -65,7 +78,8 @@ std::string HttpDate(absl::Time now) {
 }
 
 absl::Status CheckResponse(const HttpResponse& response) {
-  if (response.status < 200 || response.status > 599) {
+  const bool final = response.status >= 200 && response.status <= 599;
+  if (response.acceptor != nullptr ? response.status != 101 : !final) {
     return absl::InternalError(fmt::format("status {} cannot be sent", response.status));
   }
   for (const auto& [name, value] : response.headers) {
@@ -87,11 +101,7 @@ void AppendReplyHead(const HttpResponse& response, const ReplyFrame& frame, std:
   AppendStatusLine(response.status, out);
   out->append("Date: ").append(frame.date).append("\r\n");
   AppendContentLength(response, frame, out);
-  if (!frame.keep_alive) {
-    out->append("Connection: close\r\n");
-  } else if (!frame.http_1_1) {
-    out->append("Connection: keep-alive\r\n");
-  }
+  AppendConnection(response, frame, out);
   for (const auto& [name, value] : response.headers) {
     if (IsServersField(name)) continue;
     out->append(name).append(": ").append(value).append("\r\n");

@@ -20,8 +20,8 @@ struct ReplyFrame {
 // "Sat, 21 Nov 2026 01:05:31 GMT".
 std::string HttpDate(absl::Time now);
 
-// Why `response` cannot be sent: a status outside 200 to 599, or a header that would break out of
-// its line. A bug of the handler.
+// Why `response` cannot be sent: a status outside 200 to 599 (or 101 without an acceptor), or a
+// header that would break out of its line. A bug of the handler.
 absl::Status CheckResponse(const HttpResponse& response);
 
 // True if `response` carries its body to this client.

@@ -54,11 +54,14 @@ absl::StatusOr<std::string_view> ParamName(std::string_view segment, std::string
 
 const Route* Router::Search::RouteOf(const Node& node) {
   const Route* route = FindMethod(node.routes, method);
-  if (route == nullptr && method == "HEAD") route = FindMethod(node.routes, "GET");
+  if (route == nullptr && method == "HEAD") {
+    route = FindMethod(node.routes, "GET");
+    if (route != nullptr && !route->protocol.empty()) route = nullptr;
+  }
   if (route != nullptr) return route;
   for (const auto& other : node.routes) {
     allowed.push_back(other->method);
-    if (other->method == "GET") allowed.emplace_back("HEAD");
+    if (other->method == "GET" && other->protocol.empty()) allowed.emplace_back("HEAD");
   }
   return nullptr;
 }
@@ -84,11 +87,33 @@ Router& Router::operator=(Router&&) noexcept = default;
 
 absl::Status Router::Add(std::string_view method, std::string_view pattern, HttpHandler handler,
                          RouteOptions options) {
+  auto route = std::make_unique<Route>();
+  route->method = method;
+  route->pattern = pattern;
+  route->handler = std::move(handler);
+  route->options = options;
+  return AddRoute(std::move(route));
+}
+
+absl::Status Router::AddUpgrade(std::string_view pattern, std::string_view protocol,
+                                HttpHandler handler, UpgradeOptions options) {
+  auto route = std::make_unique<Route>();
+  route->method = "GET";
+  route->pattern = pattern;
+  route->protocol = protocol;
+  route->handler = std::move(handler);
+  route->options.thread = options.thread;
+  PODKIT_RETURN_IF_ERROR(AddRoute(std::move(route)));
+  if (options.stopping) stopping_.push_back(std::move(options.stopping));
+  return absl::OkStatus();
+}
+
+absl::Status Router::AddRoute(std::unique_ptr<Route> route) {
+  const std::string_view pattern = route->pattern;
   if (!pattern.starts_with('/')) {
     return absl::InvalidArgumentError(
         fmt::format("route '{}': a pattern starts with '/'", pattern));
   }
-  auto route = std::make_unique<Route>();
   Node* node = root_.get();
   for (const std::string_view segment : SplitText(pattern.substr(1), '/')) {
     PODKIT_ASSIGN_OR_RETURN(const std::string_view name, ParamName(segment, pattern));
@@ -111,14 +136,10 @@ absl::Status Router::Add(std::string_view method, std::string_view pattern, Http
     if (*next == nullptr) *next = std::make_unique<Node>();
     node = next->get();
   }
-  if (const Route* other = FindMethod(node->routes, method)) {
+  if (const Route* other = FindMethod(node->routes, route->method)) {
     return absl::AlreadyExistsError(fmt::format("route {} '{}': '{}' already has these paths",
-                                                method, pattern, other->pattern));
+                                                route->method, pattern, other->pattern));
   }
-  route->method = method;
-  route->pattern = pattern;
-  route->handler = std::move(handler);
-  route->options = options;
   node->routes.push_back(std::move(route));
   return absl::OkStatus();
 }

@@ -34,9 +34,17 @@ struct RouteOptions {
   size_t max_body_bytes = 0;  // 0: what the server allows by default.
 };
 
+struct UpgradeOptions {
+  HandlerThread thread = HandlerThread::kInline;
+  // Called once when the server begins to stop, before anything is closed; must not block. The
+  // streams then have the grace to end by themselves. May be empty.
+  std::function<void()> stopping = {};
+};
+
 struct Route {
   std::string method;
   std::string pattern;
+  std::string protocol;  // Empty unless the route upgrades.
   HttpHandler handler;
   RouteOptions options;
   std::vector<std::string> param_names;
@@ -55,6 +63,15 @@ class Router {
   absl::Status Add(std::string_view method, std::string_view pattern, HttpHandler handler,
                    RouteOptions options = {});
 
+  // A GET route on which a connection can switch from HTTP to `protocol` ("name/version"). The
+  // handler sees only HTTP/1.1 requests without a body that ask for it, all others are told what is
+  // wrong with 400 or 426. It answers with HttpResponse::SwitchTo, or refuses with any other reply.
+  // After the 101 the connection has no time-outs but while it closes. Fails as Add does.
+  absl::Status AddUpgrade(std::string_view pattern, std::string_view protocol, HttpHandler handler,
+                          UpgradeOptions options = {});
+  // The callbacks `stopping` of all upgrades.
+  const std::vector<std::function<void()>>& stopping() const { return stopping_; }
+
   struct Match {
     const Route* route = nullptr;  // Lives as long as the router.
     std::vector<std::pair<std::string, std::string>> params;
@@ -67,7 +84,10 @@ class Router {
   struct Node;
   struct Search;
 
+  absl::Status AddRoute(std::unique_ptr<Route> route);
+
   std::unique_ptr<Node> root_;
+  std::vector<std::function<void()>> stopping_;
 };
 
 }  // namespace podkit::servers

@@ -50,6 +50,9 @@ void AddHttp(const HttpCounters& http, Families* to) {
   to->Counter("http_connections_timed_out_total", "Connections that were too slow")
       .Add(http.connections_timed_out);
   to->Gauge("http_connections_open", "Connections now").Add(http.connections_open);
+  to->Counter("http_upgraded_total", "Connections that became links to other pods")
+      .Add(http.upgraded);
+  to->Gauge("http_upgraded_open", "Such links now").Add(http.upgraded_open);
   to->Counter("http_responses_total", "Replies by class of their status");
   for (size_t i = 1; i < http.responses.size(); ++i) {
     to->Add(http.responses[i], {{"class", fmt::format("{}xx", i)}});

@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "common/text.h"
 
@@ -82,6 +83,10 @@ class RawHttpClient {
     if (!Send(request)) throw std::runtime_error("the server closed before the request");
     return Receive();
   }
+
+  // For what follows after a 101: waits until more has come; takes what has.
+  void FillInput() { Fill("more bytes"); }
+  std::string TakeInput() { return std::exchange(input_, {}); }
 
   // True if nothing but the end of the connection follows.
   bool AtEnd() {

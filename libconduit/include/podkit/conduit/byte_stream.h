@@ -18,7 +18,8 @@
 
 namespace podkit::conduit {
 
-// Called by its stream only, from one thread at a time, and without locks held.
+// Called by its stream only, without locks held. Receive and Closed come one after the other, and so
+// do the calls of TakeOutput; but TakeOutput may run while Receive does, on another thread.
 class StreamUser {
  public:
   virtual ~StreamUser() = default;
@@ -30,7 +31,7 @@ class StreamUser {
   virtual std::string TakeOutput() = 0;
 
   // Nothing more comes or can be sent: OK after Close or an orderly end of the other side, else
-  // what went wrong. The last call.
+  // what went wrong. The last call, with no other one running.
   virtual void Closed(const absl::Status& why) = 0;
 };
 
