@@ -18,8 +18,8 @@
 
 namespace podkit::conduit {
 
-// Called by its stream only, without locks held. Receive and Closed come one after the other, and so
-// do the calls of TakeOutput; but TakeOutput may run while Receive does, on another thread.
+// Called by its stream only, without locks held. Receive and Closed come one after the other, and
+// so do the calls of TakeOutput; but TakeOutput may run while Receive does, on another thread.
 class StreamUser {
  public:
   virtual ~StreamUser() = default;

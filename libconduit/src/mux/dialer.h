@@ -1,0 +1,65 @@
+// Opens connections that speak podkit-conduit to hosts, and carries their streams, on one thread.
+//
+// Thread-safe. A dialler may own thousands of streams.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "mux/io_loop.h"
+#include "mux/resolver.h"
+#include "mux/tls_client.h"
+#include "podkit/conduit/byte_stream.h"
+#include "podkit/conduit/scheduler.h"
+
+namespace podkit::conduit::internal {
+
+struct DialerOptions {
+  std::shared_ptr<Scheduler> scheduler;
+  ResolveFunction resolve = ResolveWithSystem;
+};
+
+struct DialTarget {
+  std::string host;     // As in Pod::hosts: scheme://host:port, http or https.
+  std::string ca_file;  // As in Pod.
+  absl::Time deadline = absl::InfiniteFuture();  // For all up to the stream.
+};
+
+class Dialer {
+ public:
+  // Fails only if the system gives no descriptors or no thread: kResourceExhausted.
+  static absl::StatusOr<std::unique_ptr<Dialer>> Create(DialerOptions options);
+  // Fails what is being dialled and cuts the streams. Waits for a name that is being resolved. Not
+  // on the dialler's own thread.
+  ~Dialer();
+
+  // Calls either `opened` with the stream or `failed`, once, on the dialler's own thread, where
+  // they must not block. Each message of a failure names the host. kInvalidArgument = `host` is no
+  // such address; kUnimplemented = somebody else, or an older pod, listens there: it speaks HTTP
+  // but not this protocol; kPermissionDenied = it refuses; kFailedPrecondition = TLS: the peer is
+  // not who it should be, or ca_file is of no use; kNotFound = no such name; kDeadlineExceeded;
+  // kUnavailable and kDataLoss = the connection could not be made, or broke; kCancelled = the
+  // dialler ends.
+  void Dial(DialTarget target, StreamAcceptor opened, std::function<void(absl::Status)> failed);
+
+ private:
+  class Attempt;
+  struct Shared {  // What attempts use.
+    std::shared_ptr<IoLoop> loop;
+    std::shared_ptr<Scheduler> scheduler;
+    Resolver* resolver;  // Outlives the loop's run.
+    TlsClient tls;       // The loop thread's.
+  };
+
+  Dialer(std::shared_ptr<Shared> shared, std::unique_ptr<Resolver> resolver);
+
+  const std::unique_ptr<Resolver> resolver_;
+  const std::shared_ptr<Shared> shared_;
+  std::thread thread_;
+};
+
+}  // namespace podkit::conduit::internal
