@@ -20,4 +20,4 @@ install(FILES
   "${CMAKE_CURRENT_BINARY_DIR}/podkitConfigVersion.cmake"
   DESTINATION "${podkit_package_dir}")
 # How to find what Debian packages without a CMake package of its own.
-install(FILES cmake/FindSodium.cmake DESTINATION "${podkit_package_dir}/find")
+install(FILES cmake/FindSeccomp.cmake cmake/FindSodium.cmake DESTINATION "${podkit_package_dir}/find")
