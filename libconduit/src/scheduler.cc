@@ -30,7 +30,7 @@ class SystemScheduler final : public Scheduler {
     uint64_t id = 0;
     {
       MutexLock lock(&mutex_);
-      is_next = when < queue_.next();
+      is_next = when < sleeps_until_;
       id = queue_.Add(when, std::move(work));
     }
     if (is_next) changed_.SignalAll();
@@ -54,7 +54,9 @@ class SystemScheduler final : public Scheduler {
       const absl::Time now = absl::Now();
       if (auto work = queue_.TakeDue(now)) return work;
       // The wall clock can be set: look again at least once a minute.
-      changed_.WaitFor(&mutex_, std::min(queue_.next() - now, absl::Minutes(1)));
+      sleeps_until_ = std::min(queue_.next(), now + absl::Minutes(1));
+      changed_.WaitFor(&mutex_, sleeps_until_ - now);
+      sleeps_until_ = absl::InfinitePast();
     }
     return std::nullopt;
   }
@@ -62,6 +64,8 @@ class SystemScheduler final : public Scheduler {
   Mutex mutex_;
   CondVar changed_;
   internal::TimerQueue queue_ ABSL_GUARDED_BY(mutex_);
+  // Work that comes later need not wake the thread, also if what it sleeps for was cancelled.
+  absl::Time sleeps_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;  // The last member: it uses the others.
 };

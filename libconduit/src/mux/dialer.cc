@@ -323,6 +323,7 @@ absl::StatusOr<std::unique_ptr<Dialer>> Dialer::Create(DialerOptions options) {
   shared->resolver = resolver.get();
   std::unique_ptr<Dialer> dialer(new Dialer(std::move(shared), std::move(resolver)));
   try {
+    MutexLock lock(&dialer->mutex_);
     dialer->thread_ = std::thread([loop = dialer->shared_->loop] { loop->Run(); });
   } catch (const std::system_error& error) {
     return absl::ResourceExhaustedError(fmt::format("a dialler has no thread: {}", error.what()));
@@ -333,9 +334,17 @@ absl::StatusOr<std::unique_ptr<Dialer>> Dialer::Create(DialerOptions options) {
 Dialer::Dialer(std::shared_ptr<Shared> shared, std::unique_ptr<Resolver> resolver)
     : resolver_(std::move(resolver)), shared_(std::move(shared)) {}
 
-Dialer::~Dialer() {
+Dialer::~Dialer() { Stop(); }
+
+void Dialer::Stop() {
+  std::thread thread;
+  {
+    MutexLock lock(&mutex_);
+    thread.swap(thread_);
+  }
+  if (!thread.joinable()) return;
   shared_->loop->Stop();
-  if (thread_.joinable()) thread_.join();
+  thread.join();
 }
 
 void Dialer::Dial(DialTarget target, StreamAcceptor opened,

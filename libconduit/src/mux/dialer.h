@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/mutex.h"
 #include "mux/io_loop.h"
 #include "mux/resolver.h"
 #include "mux/tls_client.h"
@@ -33,9 +34,12 @@ class Dialer {
  public:
   // Fails only if the system gives no descriptors or no thread: kResourceExhausted.
   static absl::StatusOr<std::unique_ptr<Dialer>> Create(DialerOptions options);
-  // Fails what is being dialled and cuts the streams. Waits for a name that is being resolved. Not
-  // on the dialler's own thread.
+  // Stops, and waits for a name that is being resolved. Not on the dialler's own thread.
   ~Dialer();
+
+  // Fails what is being dialled and cuts the streams; what is dialled afterwards is dropped. Not on
+  // the dialler's own thread. Repeating it does nothing.
+  void Stop();
 
   // Calls either `opened` with the stream or `failed`, once, on the dialler's own thread, where
   // they must not block. Each message of a failure names the host. kInvalidArgument = `host` is no
@@ -59,7 +63,8 @@ class Dialer {
 
   const std::unique_ptr<Resolver> resolver_;
   const std::shared_ptr<Shared> shared_;
-  std::thread thread_;
+  Mutex mutex_;
+  std::thread thread_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace podkit::conduit::internal

@@ -1,0 +1,356 @@
+#include "mux/link_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "fmt/format.h"
+
+namespace podkit::conduit::internal {
+namespace {
+
+constexpr std::string_view kLinkOnly = "link:";
+
+bool CanDial(std::string_view host) { return !host.starts_with(kLinkOnly); }
+
+bool HasHost(const Pod& pod, std::string_view host) {
+  return std::find(pod.hosts.begin(), pod.hosts.end(), host) != pod.hosts.end();
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<LinkPool>> LinkPool::Create(LinkPoolOptions options) {
+  auto dialer = Dialer::Create({.scheduler = options.scheduler, .resolve = options.resolve});
+  if (!dialer.ok()) return dialer.status();
+  // Not make_shared: the constructor is private.
+  std::shared_ptr<LinkPool> pool(new LinkPool(std::move(options)));
+  pool->dialer_ = *std::move(dialer);
+  return pool;
+}
+
+LinkPool::LinkPool(LinkPoolOptions options)
+    : options_(std::move(options)), random_(options_.seed) {}
+
+LinkPool::~LinkPool() = default;
+
+LinkPool::Host& LinkPool::HostOf(const Key& key) {
+  return hosts_.try_emplace(key, options_.backoff).first->second;
+}
+
+std::vector<std::shared_ptr<MuxLink>> LinkPool::AllLinks() const {
+  std::vector<std::shared_ptr<MuxLink>> all;
+  for (const auto& [key, host] : hosts_) {
+    for (const auto& link : host.links) all.push_back(link->mux);
+  }
+  for (const auto& link : opening_) all.push_back(link->mux);
+  return all;
+}
+
+void LinkPool::Stop() {
+  std::vector<std::shared_ptr<MuxLink>> links;
+  std::vector<std::shared_ptr<PendingCall>> waiting;
+  {
+    MutexLock lock(&mutex_);
+    draining_ = true;
+    links = AllLinks();
+    for (auto& [key, host] : hosts_) {
+      waiting.insert(waiting.end(), host.waiting.begin(), host.waiting.end());
+      host.waiting.clear();
+    }
+  }
+  for (const auto& link : links) link->Close(absl::OkStatus());
+  dialer_->Stop();
+  for (const auto& call : waiting) {
+    call->Finish(TransportError(Outcome::kNotExecuted, "this side ends"));
+  }
+}
+
+void LinkPool::Drain(absl::Duration grace) {
+  std::vector<std::shared_ptr<MuxLink>> links;
+  {
+    MutexLock lock(&mutex_);
+    draining_ = true;
+    links = AllLinks();
+  }
+  for (const auto& link : links) link->Shutdown(grace);
+}
+
+StreamAcceptor LinkPool::Acceptor() {
+  return
+      [weak = weak_from_this()](std::shared_ptr<ByteStream> stream) -> std::shared_ptr<StreamUser> {
+        const auto self = weak.lock();
+        return self == nullptr ? nullptr : self->AcceptLink(std::move(stream));
+      };
+}
+
+std::shared_ptr<StreamUser> LinkPool::OpenLink(const Key& key, std::shared_ptr<const Pod> pod,
+                                               std::shared_ptr<ByteStream> stream) {
+  const auto link = std::make_shared<Link>(Link{.key = key, .dialled = true});
+  auto mux = MuxLink::Dial(std::move(stream), std::move(pod), ConfigOf(link));
+  if (Enlist(link, mux)) return mux;
+  OnDialFailed(key, absl::CancelledError("this side ends"));
+  return nullptr;
+}
+
+std::shared_ptr<StreamUser> LinkPool::AcceptLink(std::shared_ptr<ByteStream> stream) {
+  const auto link = std::make_shared<Link>();
+  auto mux = MuxLink::Accept(std::move(stream), ConfigOf(link));
+  return Enlist(link, mux) ? mux : nullptr;
+}
+
+bool LinkPool::Enlist(const std::shared_ptr<Link>& link, const std::shared_ptr<MuxLink>& mux) {
+  MutexLock lock(&mutex_);
+  if (draining_) return false;
+  if (link->closed) return true;  // Already: its stream has yet to hear of it.
+  link->mux = mux;
+  opening_.push_back(link);
+  return true;
+}
+
+MuxLinkConfig LinkPool::ConfigOf(const std::shared_ptr<Link>& link) {
+  MuxLinkConfig config{.identity = options_.identity,
+                       .options = options_.mux,
+                       .scheduler = options_.scheduler,
+                       .handlers = {}};
+  const auto weak = weak_from_this();
+  config.handlers.on_call = options_.on_call;
+  config.handlers.on_connected = [weak, link](const MuxPeer& peer) {
+    if (const auto self = weak.lock()) self->OnConnected(link, peer);
+  };
+  config.handlers.on_going_away = [weak, link](GoAwayReason, absl::Duration) {
+    if (const auto self = weak.lock()) self->OnGoingAway(link);
+  };
+  config.handlers.on_closed = [weak, link](const absl::Status& why) {
+    if (const auto self = weak.lock()) self->OnClosed(link, why);
+  };
+  return config;
+}
+
+void LinkPool::OnConnected(const std::shared_ptr<Link>& link, const MuxPeer& peer) {
+  Effects effects;
+  {
+    MutexLock lock(&mutex_);
+    std::erase(opening_, link);
+    if (!link->dialled) {
+      const bool listed = HasHost(*peer.pod, peer.host_name);
+      link->key = {peer.pod->id, listed ? peer.host_name : std::string(kLinkOnly) + peer.host_name};
+    }
+    link->connected = true;
+    Host& host = HostOf(link->key);
+    if (link->dialled) host.dialling = false;
+    host.backoff.Reset();
+    host.next_dial = absl::InfinitePast();
+    effects.send.swap(host.waiting);
+    effects.send_on = link->mux;
+    if (host.links.empty()) {
+      const absl::Time now = options_.scheduler->Now();
+      const bool first = host.down_since == absl::InfinitePast();
+      effects.events.push_back({.pod = link->key.first,
+                                .host = link->key.second,
+                                .connected = true,
+                                .dialled = link->dialled,
+                                .downtime = first ? absl::ZeroDuration() : now - host.down_since,
+                                .software_version = peer.software_version});
+    }
+    host.links.push_back(link);
+  }
+  Do(std::move(effects));
+}
+
+void LinkPool::OnGoingAway(const std::shared_ptr<Link>& link) {
+  Effects effects;
+  {
+    MutexLock lock(&mutex_);
+    if (!link->connected) return;
+    Host& host = HostOf(link->key);
+    effects.key = link->key;
+    if (BestLink(host) == nullptr) DialLater(host, &effects);
+  }
+  Do(std::move(effects));
+}
+
+void LinkPool::OnClosed(const std::shared_ptr<Link>& link, const absl::Status& why) {
+  Effects effects;
+  std::shared_ptr<MuxLink> released;
+  {
+    MutexLock lock(&mutex_);
+    link->closed = true;
+    released.swap(link->mux);
+    std::erase(opening_, link);
+    if (!link->connected) {
+      if (link->dialled) DialFailed(link->key, why, &effects);
+    } else {
+      Host& host = HostOf(link->key);
+      std::erase(host.links, link);
+      host.last_error = why;
+      effects.key = link->key;
+      if (host.links.empty()) {
+        host.down_since = options_.scheduler->Now();
+        effects.events.push_back({.pod = link->key.first,
+                                  .host = link->key.second,
+                                  .dialled = link->dialled,
+                                  .why = why});
+        DialLater(host, &effects);
+        if (!CanDial(link->key.second)) hosts_.erase(link->key);
+      }
+    }
+  }
+  Do(std::move(effects));
+}
+
+void LinkPool::OnDialFailed(const Key& key, const absl::Status& why) {
+  Effects effects;
+  {
+    MutexLock lock(&mutex_);
+    DialFailed(key, why, &effects);
+  }
+  Do(std::move(effects));
+}
+
+void LinkPool::DialFailed(const Key& key, const absl::Status& why, Effects* effects) {
+  Host& host = HostOf(key);
+  host.dialling = false;
+  host.last_error = why;
+  effects->key = key;
+  effects->fail.swap(host.waiting);
+  effects->why = why;
+  DialLater(host, effects);
+}
+
+void LinkPool::DialLater(Host& host, Effects* effects) {
+  if (!host.wanted || draining_ || host.dialling) return;
+  host.next_dial = options_.scheduler->Now() + host.backoff.Next(random_);
+  effects->dial_at = host.next_dial;
+}
+
+void LinkPool::Do(Effects effects) {
+  for (const LinkEvent& event : effects.events) options_.on_event(event);
+  for (const auto& call : effects.send) call->SendOn(effects.send_on);
+  for (const auto& call : effects.fail) {
+    call->Finish(TransportError(Outcome::kNotExecuted, std::string(effects.why.message())));
+  }
+  if (effects.dial_at == absl::InfiniteFuture()) return;
+  options_.scheduler->At(effects.dial_at, [weak = weak_from_this(), key = effects.key] {
+    if (const auto self = weak.lock()) self->DialNow(key);
+  });
+}
+
+void LinkPool::DialNow(const Key& key) {
+  {
+    const auto pod = options_.identity.pods->Find(key.first);
+    MutexLock lock(&mutex_);
+    Host& host = HostOf(key);
+    if (pod == nullptr || !HasHost(*pod, key.second)) host.wanted = false;
+    if (!host.wanted || draining_ || BestLink(host) != nullptr) return;
+    if (std::exchange(host.dialling, true)) return;
+  }
+  Dial(key);
+}
+
+void LinkPool::Dial(const Key& key) {
+  const auto pod = options_.identity.pods->Find(key.first);
+  if (pod == nullptr) {
+    return OnDialFailed(key, absl::NotFoundError(fmt::format("there is no pod '{}'", key.first)));
+  }
+  dialer_->Dial(
+      {.host = key.second,
+       .ca_file = pod->ca_file,
+       .deadline = options_.scheduler->Now() + options_.connect_timeout},
+      [weak = weak_from_this(), key,
+       pod](std::shared_ptr<ByteStream> stream) -> std::shared_ptr<StreamUser> {
+        const auto self = weak.lock();
+        return self == nullptr ? nullptr : self->OpenLink(key, pod, std::move(stream));
+      },
+      [weak = weak_from_this(), key](const absl::Status& why) {
+        if (const auto self = weak.lock()) self->OnDialFailed(key, why);
+      });
+}
+
+void LinkPool::ConnectAll() {
+  std::vector<Key> keys;
+  for (const auto& pod : options_.identity.pods->All()) {
+    if (pod->id == options_.identity.pods->own_id()) continue;
+    for (const std::string& host : pod->hosts) keys.emplace_back(pod->id, host);
+  }
+  {
+    MutexLock lock(&mutex_);
+    for (const Key& key : keys) HostOf(key).wanted = true;
+  }
+  for (const Key& key : keys) DialNow(key);
+}
+
+std::vector<std::string> LinkPool::HostsOf(const Pod& pod) const {
+  std::vector<std::string> hosts = pod.hosts;
+  MutexLock lock(&mutex_);
+  for (auto it = hosts_.lower_bound({pod.id, ""}); it != hosts_.end() && it->first.first == pod.id;
+       ++it) {
+    if (!HasHost(pod, it->first.second) && BestLink(it->second) != nullptr) {
+      hosts.push_back(it->first.second);
+    }
+  }
+  return hosts;
+}
+
+std::shared_ptr<MuxLink> LinkPool::BestLink(const Host& host) {
+  std::shared_ptr<MuxLink> best;
+  for (const auto& link : host.links) {
+    if (!link->mux->accepts_calls()) continue;
+    if (best == nullptr || link->mux->calls_out() < best->calls_out()) best = link->mux;
+  }
+  return best;
+}
+
+std::string LinkPool::WhyNotWait(const Key& key, const Host& host) const {
+  if (!CanDial(key.second)) return "its link takes no more calls";
+  if (host.dialling || options_.scheduler->Now() >= host.next_dial) return "";
+  return fmt::format("no link to it: {}", host.last_error.ok()
+                                              ? "it was closed"
+                                              : std::string(host.last_error.message()));
+}
+
+void LinkPool::Send(LinkCall call) {
+  const Key key(call.pod->id, call.host);
+  const auto pending = PendingCall::Begin(std::move(call), options_.scheduler);
+  std::shared_ptr<MuxLink> link;
+  std::string problem;
+  bool dial = false;
+  {
+    MutexLock lock(&mutex_);
+    if (draining_) {
+      problem = "this side ends";
+    } else if (!CanDial(key.second) && !hosts_.contains(key)) {
+      problem = "there is no link to it, and it cannot be dialled";
+    } else {
+      Host& host = HostOf(key);
+      link = BestLink(host);
+      if (link == nullptr) problem = WhyNotWait(key, host);
+      if (link == nullptr && problem.empty()) {
+        host.wanted = true;
+        host.waiting.push_back(pending);
+        dial = !std::exchange(host.dialling, true);
+      }
+    }
+  }
+  if (link != nullptr) return pending->SendOn(link);
+  if (dial) return Dial(key);
+  if (problem.empty()) return;
+  pending->Finish(
+      TransportError(Outcome::kNotExecuted, fmt::format("{}: {}", key.second, problem)));
+}
+
+std::vector<LinkStatus> LinkPool::Status() const {
+  std::vector<LinkStatus> all;
+  MutexLock lock(&mutex_);
+  for (const auto& [key, host] : hosts_) {
+    LinkStatus& status = all.emplace_back(LinkStatus{.pod = key.first,
+                                                     .host = key.second,
+                                                     .dialling = host.dialling,
+                                                     .last_error = host.last_error});
+    for (const auto& link : host.links) {
+      ++(link->dialled ? status.dialled : status.accepted);
+      status.calls_out += link->mux->calls_out();
+    }
+  }
+  return all;
+}
+
+}  // namespace podkit::conduit::internal
