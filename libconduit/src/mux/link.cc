@@ -251,7 +251,7 @@ void MuxLink::Drain() {
 bool MuxLink::TakeBatch() {
   connection_.TakeEvents(&events_);
   for (MuxEvent& event : events_) {
-    const auto take_done = [&](uint64_t id) {
+    const auto take_done = [&](uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
       const auto entry = waiting_.find(id);
       dones_.push_back(std::move(entry->second));
       waiting_.erase(entry);
