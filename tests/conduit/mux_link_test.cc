@@ -80,9 +80,9 @@ struct LinkBed {
 
   std::shared_ptr<testing::ManualScheduler> scheduler =
       std::make_shared<testing::ManualScheduler>();
-  BytePump pump;
   Side a;
   Side b;
+  BytePump pump;  // Behind the sides, which hear of its end.
 };
 
 TEST_CASE("Both ends of a link call each other", "[mux][link]") {
