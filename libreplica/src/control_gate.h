@@ -31,7 +31,7 @@ class ControlGate {
               absl::Time start, std::shared_ptr<const Writers> writers);
 
   // kUnauthenticated (the same for an unknown writer and a bad signature), kPermissionDenied,
-  // kInvalidArgument or kResourceExhausted.
+  // kInvalidArgument, kResourceExhausted (beyond a limit) or kUnavailable (later).
   absl::StatusOr<AdmittedControl> Admit(std::string_view control_part, absl::Time now);
 
   // Judges the Authorization header of a GET or HEAD of a private volume, see AuthorizeRead. A read

@@ -26,7 +26,7 @@ absl::Status ReplayWindow::Take(const ChunkHash& request, absl::Time sent, absl:
     return absl::UnauthenticatedError("the request was already received: sign it anew");
   }
   if (taken_.size() >= max_requests_) {
-    return absl::ResourceExhaustedError("too many requests in a short time: try again later");
+    return absl::UnavailableError("too many requests in a short time: try again later");
   }
   taken_.emplace(sent, request);
   return absl::OkStatus();

@@ -25,7 +25,7 @@ class ReplayWindow {
   ReplayWindow(absl::Duration max_clock_skew, absl::Time start, size_t max_requests = kMaxRequests);
 
   // `request` is the hash of the signed bytes, whose signature is good. kUnauthenticated if it was
-  // taken before, or may have been; kResourceExhausted if there are more in the window than can be
+  // taken before, or may have been; kUnavailable if there are more in the window than can be
   // remembered: later.
   absl::Status Take(const ChunkHash& request, absl::Time sent, absl::Time now);
 

@@ -1,0 +1,63 @@
+// Which chunks a gateway keeps, and what their bytes must hash to. A chunk is kept from when its
+// row is on the disk: what a driver has beyond that was never acknowledged.
+//
+// Thread-safe. Writers that come together share one commit.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/mutex.h"
+#include "podkit/replica/chunk.h"
+
+namespace podkit::replica {
+
+// A text that is another one for each name, and orders chunks by volume and file.
+std::string KeyOf(const ChunkName& name);
+
+class Catalog {
+ public:
+  struct Entry {
+    ChunkHash hash;
+    uint64_t size = 0;
+  };
+
+  // A SQLite file, made if missing. kDataLoss if it is damaged.
+  static absl::StatusOr<std::unique_ptr<Catalog>> Open(const std::string& path);
+  ~Catalog();
+
+  absl::StatusOr<std::optional<Entry>> Find(const std::string& key);
+  // Durable when they return.
+  absl::Status Put(const std::string& key, const Entry& entry);
+  absl::Status Remove(const std::string& key);
+
+ private:
+  class Connection;
+  struct Change {
+    std::string key;
+    std::optional<Entry> entry;  // Nothing: remove.
+    absl::Status status;
+    bool done = false;
+  };
+
+  explicit Catalog(std::string path);
+
+  absl::Status Commit(Change change);
+  absl::StatusOr<std::unique_ptr<Connection>> TakeReader();
+
+  const std::string path_;
+  std::unique_ptr<Connection> writer_;  // Of whoever commits.
+  Mutex mutex_;
+  CondVar committed_;
+  std::vector<Change*> waiting_ ABSL_GUARDED_BY(mutex_);
+  bool committing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::unique_ptr<Connection>> readers_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace podkit::replica

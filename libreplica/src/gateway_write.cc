@@ -1,0 +1,173 @@
+#include <cerrno>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "common/text.h"
+#include "files.h"
+#include "fmt/format.h"
+#include "gateway_core.h"
+
+namespace podkit::replica {
+namespace {
+
+// One request: each chunk in its order, until something fails that is not the driver's answer.
+class Performance {
+ public:
+  Performance(GatewayCore* core, const AdmittedControl& control, MemoryFile* data)
+      : core_(*core), control_(control), data_(data), driver_(core->driver()) {
+    reply_.gateway = core_.options.id;
+    reply_.request = control.request;
+    reply_.results.resize(control.message.chunks.size());
+  }
+
+  // Fills the reply; an error is the gateway's own.
+  absl::Status Run() {
+    const ControlMessage& message = control_.message;
+    if (message.operation == Operation::kRename) PODKIT_RETURN_IF_ERROR(Rename());
+    if (reply_.error != 0) return absl::OkStatus();
+    uint64_t offset = 0;
+    for (size_t i = 0; i < message.chunks.size(); ++i) {
+      const ControlChunk& chunk = message.chunks[i];
+      auto result = One(chunk, offset);
+      if (!result.ok()) return result.status();
+      if (result->error != 0 && reply_.error == 0) {
+        reply_.error = result->error;
+        reply_.text = "the driver refused a chunk";
+      }
+      conflict_ = conflict_ || result->outcome == ChunkOutcome::kConflict;
+      reply_.results[i] = *result;
+      offset += chunk.size;
+    }
+    return absl::OkStatus();
+  }
+
+  ControlReply& reply() { return reply_; }
+  // 200 for what the driver said; a conflict is the sender's.
+  int status() const { return already_there_ ? 412 : conflict_ ? 409 : 200; }
+  bool all_well() const { return reply_.error == 0 && status() == 200; }
+
+ private:
+  absl::StatusOr<ChunkResult> One(const ControlChunk& chunk, uint64_t offset) {
+    switch (control_.message.operation) {
+      case Operation::kPut:
+      case Operation::kRename:
+        return Put(chunk, offset);
+      case Operation::kDelete:
+        return Delete(chunk);
+      case Operation::kLacking:
+        return Lacking(chunk);
+    }
+    return absl::InternalError("an operation without a meaning");
+  }
+
+  DriverRequest RequestFor(const ControlChunk& chunk) const {
+    const ControlMessage& message = control_.message;
+    return {.name = chunk.name,
+            .path = message.operation == Operation::kRename ? message.new_path : message.path,
+            .hash = chunk.has_hash ? chunk.hash.Hex() : "",
+            .offset = chunk.offset,
+            .length = chunk.length};
+  }
+
+  absl::StatusOr<ChunkResult> Put(const ControlChunk& chunk, uint64_t offset) {
+    const std::string key = KeyOf(chunk.name);
+    PODKIT_ASSIGN_OR_RETURN(const auto held, core_.locks.Take(key, core_.DriverDeadline()));
+    PODKIT_ASSIGN_OR_RETURN(const auto entry, core_.catalog->Find(key));
+    if (entry && control_.message.only_if_absent) already_there_ = true;
+    if (entry) {
+      const bool same = entry->hash == chunk.hash && entry->size == chunk.size;
+      return ChunkResult{same ? ChunkOutcome::kPresent : ChunkOutcome::kConflict};
+    }
+    const DriverRequest request = RequestFor(chunk);
+    FileBytes bytes = {data_ == nullptr ? -1 : data_->fd(), offset, chunk.size};
+    std::unique_ptr<MemoryFile> kept;
+    if (driver_->Has(DriverMethod::kDeserialize)) {
+      PODKIT_ASSIGN_OR_RETURN(kept, MemoryFile::Create(core_.memory, chunk.size));
+      PODKIT_ASSIGN_OR_RETURN(const int error,
+                              driver_->Call(DriverMethod::kDeserialize, request, bytes, kept->fd(),
+                                            core_.DriverDeadline()));
+      if (error != 0) return ChunkResult{ChunkOutcome::kFailed, error};
+      PODKIT_RETURN_IF_ERROR(kept->Seal());
+      PODKIT_ASSIGN_OR_RETURN(const uint64_t size, SizeOf(kept->fd(), "a chunk"));
+      bytes = {kept->fd(), 0, size};
+    }
+    PODKIT_ASSIGN_OR_RETURN(const int error, driver_->Call(DriverMethod::kWrite, request, bytes, -1,
+                                                           core_.DriverDeadline()));
+    if (error != 0) return ChunkResult{ChunkOutcome::kFailed, error};
+    PODKIT_RETURN_IF_ERROR(core_.catalog->Put(key, {chunk.hash, chunk.size}));
+    ++core_.stored;
+    return ChunkResult{ChunkOutcome::kStored};
+  }
+
+  absl::StatusOr<ChunkResult> Delete(const ControlChunk& chunk) {
+    const std::string key = KeyOf(chunk.name);
+    PODKIT_ASSIGN_OR_RETURN(const auto held, core_.locks.Take(key, core_.DriverDeadline()));
+    PODKIT_ASSIGN_OR_RETURN(const auto entry, core_.catalog->Find(key));
+    if (entry && chunk.has_hash && entry->hash != chunk.hash) {
+      return ChunkResult{ChunkOutcome::kConflict};
+    }
+    // Asked also for what is not in the catalog: a delete that failed half-way is repeated.
+    PODKIT_ASSIGN_OR_RETURN(const int error, driver_->Call(DriverMethod::kDelete, RequestFor(chunk),
+                                                           {}, -1, core_.DriverDeadline()));
+    if (error != 0 && error != -ENOENT) return ChunkResult{ChunkOutcome::kFailed, error};
+    if (entry) PODKIT_RETURN_IF_ERROR(core_.catalog->Remove(key));
+    if (core_.cache != nullptr) core_.cache->Remove(key);
+    core_.deleted += entry ? 1 : 0;
+    return ChunkResult{ChunkOutcome::kDeleted};
+  }
+
+  absl::StatusOr<ChunkResult> Lacking(const ControlChunk& chunk) const {
+    PODKIT_ASSIGN_OR_RETURN(const auto entry, core_.catalog->Find(KeyOf(chunk.name)));
+    if (!entry) return ChunkResult{ChunkOutcome::kAbsent};
+    const bool other = chunk.has_hash && entry->hash != chunk.hash;
+    return ChunkResult{other ? ChunkOutcome::kConflict : ChunkOutcome::kPresent};
+  }
+
+  // A driver that does not care where files are is not asked.
+  absl::Status Rename() {
+    if (!driver_->Has(DriverMethod::kRename)) return absl::OkStatus();
+    const ControlMessage& message = control_.message;
+    DriverRequest request;
+    request.name.volume = message.volume;
+    if (!message.chunks.empty()) request.name = message.chunks[0].name;
+    request.path = message.path;
+    request.new_path = message.new_path;
+    PODKIT_ASSIGN_OR_RETURN(reply_.error, driver_->Call(DriverMethod::kRename, request, {}, -1,
+                                                        core_.DriverDeadline()));
+    if (reply_.error != 0) reply_.text = "the driver refused the rename";
+    return absl::OkStatus();
+  }
+
+  GatewayCore& core_;
+  const AdmittedControl& control_;
+  MemoryFile* const data_;
+  const std::shared_ptr<ChunkDriver> driver_;
+  ControlReply reply_;
+  bool conflict_ = false;
+  bool already_there_ = false;
+};
+
+}  // namespace
+
+GatewayReply Perform(GatewayCore* core, const AdmittedControl& control, MemoryFile* data,
+                     bool wants_reply) {
+  Performance performance(core, control, data);
+  const absl::Status run = performance.Run();
+  const Operation operation = control.message.operation;
+  const bool always = operation == Operation::kPut || operation == Operation::kLacking;
+  GatewayReply reply;
+  if (run.ok()) {
+    reply.status = performance.status();
+    if (performance.all_well() && !always && !wants_reply) return reply;
+  } else {
+    reply = core->Refusal(run);
+    performance.reply().text = std::string(run.message());
+  }
+  reply.body = core->options.key.SignText(SignedFor::kReply, core->options.id,
+                                          EncodeReply(performance.reply()));
+  std::erase_if(reply.headers, [](const auto& header) { return header.first == "Content-Type"; });
+  reply.headers.emplace_back("Content-Type", kReplyType);
+  return reply;
+}
+
+}  // namespace podkit::replica
