@@ -2,6 +2,7 @@
 #include "common/status_macros.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
+#include "podkit/conduit/call_codec.h"
 #include "podkit/conduit/schema.h"
 #include "podkit/conduit/variant.h"
 #include "type_kinds.h"
@@ -165,13 +166,8 @@ absl::Status CheckRequest(const CommandSchema& schema, const JsonValue& request)
   const bool by_position = schema.arguments.kind == TypeKind::kTuple;
   const std::string_view member = by_position ? "arguments" : "keywords";
   const auto arguments = request.Member(member);
-  absl::Status status;
-  if (arguments) {
-    status = CheckValue(schema.arguments, *arguments);
-  } else {
-    const auto none = JsonDocument::Parse(by_position ? "[]" : "{}");
-    status = CheckValue(schema.arguments, none->root());
-  }
+  const JsonValue none = by_position ? internal::EmptyArray() : internal::EmptyObject();
+  const absl::Status status = CheckValue(schema.arguments, arguments.value_or(none));
   return status.ok() ? status : InField(member, status);
 }
 
@@ -181,7 +177,8 @@ absl::Status CheckReply(const CommandSchema& schema, const JsonValue& reply) {
   if (result->AsString() == "ok") {
     const TypeSchema& response = schema.response;
     if (response.kind == TypeKind::kStructure && response.fields.empty()) return absl::OkStatus();
-    const auto value = reply.Member("value");
+    auto value = reply.Member("value");
+    if (!value && response.kind == TypeKind::kStructure) value = internal::EmptyObject();
     if (!value) return internal::MissingField("value");
     const absl::Status status = CheckValue(response, *value);
     return status.ok() ? status : InField("value", status);

@@ -250,7 +250,8 @@ TEST_CASE("A schema judges requests and replies", "[conduit][schema]") {
   CHECK(reply(eat, R"({"result":"ok","value":{"rating":1}})").empty());
   CHECK(reply(eat, R"({"result":"ok","value":{"rating":"1"}})") ==
         "$.value.rating: expected integer, got string");
-  CHECK(reply(eat, R"({"result":"ok"})") == "$.value: is missing");
+  CHECK(reply(eat, R"({"result":"ok"})") == "$.value.rating: is missing");
+  CHECK(reply(SchemaOf<Echo>(), R"({"result":"ok"})") == "$.value: is missing");
   CHECK(reply(rename, R"({"result":"ok"})").empty());
   CHECK(reply(eat, R"({"result":"exception","class":"NoSuchCheese","fields":{}})") ==
         "$.fields.name: is missing");
