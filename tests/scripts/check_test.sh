@@ -11,7 +11,7 @@ cd "$tree"
 plant() { mkdir -p "$(dirname "$1")"; printf '%b' "$2" >"$1"; }
 
 plant .clang-format 'BasedOnStyle: Google\nColumnLimit: 100\n'
-plant CMakeLists.txt 'fine.cc examples/fine/main.cc non_ascii.cc unfinished.cc using.cc mutex.cc todo.cc relative.cc format.cc long.cc tests/sleep.cc\n'
+plant CMakeLists.txt 'fine.cc examples/fine/main.cc non_ascii.cc unfinished.cc using.cc mutex.cc todo.cc relative.cc format.cc long.cc tests/sleep.cc tests/fine/fine_test.cc\n'
 plant libconduit/CMakeLists.txt 'src/library.cc\n'
 plant libstore/CMakeLists.txt 'src/user.cc src/boost.cc\n include/podkit/store/conditional.h include/podkit/store/curl.h\n'
 plant fine.cc '#include <string>\nint Fine() { return 0; }  // absl::Mutex is named in a comment only\n'
@@ -48,6 +48,8 @@ breach format.cc 1 'not formatted, run clang-format-16 -i' 'int  Format( ){retur
 breach README.md 3 'not in any example: Fine(2);' '```cpp\nFine(1);\n  Fine(2);\n```\n'
 plant examples/fine/main.cc 'Fine(1);\n'
 breach docs/page.md 2 'no such page: gone.md' '[here](page.md#a) [web](https://example.org/x)\n[gone](gone.md)\n'
+plant tests/fine/fine_test.cc 'TEST_CASE("It is there") {}\n'
+breach docs/upstream-cases.md 2 'no such test: "It is gone"' '"It is there"\n"It is gone"\n'
 breach script/broken 1 'a script that is not executable' '#!/usr/bin/env bash\n'
 breach script/packages.txt 1 'docs/dependencies.md lacks libfoo-dev' '[build]\nlibfoo-dev\n'
 

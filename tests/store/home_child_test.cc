@@ -173,7 +173,12 @@ TEST_CASE("Objects load all at once, by names and one by one", "[store][child]")
   CHECK(IsError<store::NoSuchObject>(collection.child().ObjectWith({.id = "no"})));
   CHECK(IsError<store::InvalidRequest>(collection.child().ObjectWith({})));
   CHECK(collection.owner().RemoveObject("1.ics", {}) == absl::OkStatus());
+  CHECK(NamesOf(ValueOf(collection.child().LoadObjects())) == Names{"2.ics"});
+  CHECK(NamesOf(ValueOf(collection.child().LoadObjectsWithNames({"1.ics", "2.ics"}))) ==
+        Names{"2.ics"});
+  CHECK(IsError<store::NoSuchObject>(collection.child().ObjectWith({.name = "1.ics"})));
   CHECK(IsError<store::NoSuchObject>(collection.child().ObjectWith({.uid = "uid-1"})));
+  CHECK(IsError<store::NoSuchObject>(collection.child().ObjectWith({.id = put.object.id})));
 }
 
 TEST_CASE("Texts of many objects come in one call", "[store][child]") {

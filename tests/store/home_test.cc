@@ -35,6 +35,28 @@ TEST_CASE("The home of a user of another pod is external and leaves nothing here
   CHECK(ValueOf(cluster.store("B").ListHomes()).empty());
 }
 
+TEST_CASE("The collections of a home are listed, loaded and found, from their own pod or another",
+          "[store][home]") {
+  PodCluster cluster({"A", "B"}, {"B"});
+  const std::string work = ValueOf(cluster.HomeOf("ann")->CreateChild("work", {})).id;
+  const auto home = cluster.HomeOn(GENERATE(as<std::string>(), "A", "B"), "ann", "ann");
+  CHECK(ValueOf(home->ListChildren()) == Names{"calendar", "work"});
+  const auto all = ValueOf(home->LoadChildren());
+  REQUIRE(all.size() == 2);
+  CHECK(all[0].name == "calendar");
+  CHECK(all[1].name == "work");
+  CHECK(all[1].id == work);
+  CHECK(ValueOf(home->FindChild({.name = "work"})).id == work);
+  CHECK(ValueOf(home->FindChild({.id = work})).name == "work");
+  CHECK(IsError<store::NoSuchCollection>(home->FindChild({.name = "play"})));
+  CHECK(IsError<store::NoSuchCollection>(home->FindChild({.id = "play"})));
+
+  CHECK(cluster.HomeOf("ann")->RemoveChild("work") == absl::OkStatus());
+  CHECK(ValueOf(home->ListChildren()) == Names{"calendar"});
+  CHECK(ValueOf(home->LoadChildren()).size() == 1);
+  CHECK(IsError<store::NoSuchCollection>(home->FindChild({.id = work})));
+}
+
 TEST_CASE("There is no home for a user whom the directory does not know", "[store][home]") {
   PodCluster cluster;
   CHECK(IsError<store::NoSuchUser>(cluster.store("A").HomeFor("zoe", "zoe")));
