@@ -148,7 +148,13 @@ class Demo {
       PODKIT_RETURN_IF_ERROR(Pause(absl::ZeroDuration()));
       progress.Show(static_cast<int64_t>(i), files[i]);
       const std::string name = std::filesystem::path(files[i]).stem().string();
-      PODKIT_RETURN_IF_ERROR(EnsureCollection(&owner, name));
+      PODKIT_ASSIGN_OR_RETURN(const size_t there, ObjectsThere(&owner, name));
+      if (there > 0) {  // What users did with it since is not undone.
+        progress.Clear();
+        Say(fmt::format("  '{}' is there with {} objects", name, there));
+        if (shared_.empty()) shared_ = name;
+        continue;
+      }
       FileReport report = ImportFile(&owner, name, files[i], {});
       report.file = std::filesystem::path(files[i]).filename().string();
       progress.Clear();
@@ -160,6 +166,21 @@ class Demo {
       if (shared_.empty() && !report.items.empty()) shared_ = name;
     }
     return absl::OkStatus();
+  }
+
+  // How many objects the collection holds, which is made if it is not there.
+  static absl::StatusOr<size_t> ObjectsThere(Session* owner, const std::string& collection) {
+    PODKIT_ASSIGN_OR_RETURN(const bool made, EnsureCollection(owner, collection));
+    if (made) return 0;
+    PODKIT_ASSIGN_OR_RETURN(const auto objects, Objects(owner, collection));
+    return objects.size();
+  }
+
+  static absl::StatusOr<std::vector<store::ObjectInfo>> Objects(Session* session,
+                                                                const std::string& collection) {
+    PODKIT_ASSIGN_OR_RETURN(auto path, session->CollectionPath(collection, {"objects"}));
+    PODKIT_ASSIGN_OR_RETURN(std::string body, session->Call({.path = std::move(path)}));
+    return servers::FromJsonMember<std::vector<store::ObjectInfo>>("objects", std::move(body));
   }
 
   absl::Status ShareAndAccept() {
@@ -203,11 +224,7 @@ class Demo {
 
   absl::Status ShowOtherSide() {
     Session viewer = As(kDemoViewer, "B");
-    PODKIT_ASSIGN_OR_RETURN(auto path, viewer.CollectionPath(shared_there_, {"objects"}));
-    PODKIT_ASSIGN_OR_RETURN(std::string body, viewer.Call({.path = std::move(path)}));
-    PODKIT_ASSIGN_OR_RETURN(
-        const auto objects,
-        servers::FromJsonMember<std::vector<store::ObjectInfo>>("objects", std::move(body)));
+    PODKIT_ASSIGN_OR_RETURN(const auto objects, Objects(&viewer, shared_there_));
     if (objects.empty()) return absl::OkStatus();
     first_object_ = objects.front().name;
     Say(fmt::format("What {} sees of it from pod B:", kDemoViewer));

@@ -67,12 +67,14 @@ absl::StatusOr<std::vector<std::string>> CalendarFiles(const std::vector<std::st
   return files;
 }
 
-absl::Status EnsureCollection(Session* session, const std::string& name) {
+absl::StatusOr<bool> EnsureCollection(Session* session, const std::string& name) {
   ApiRequest request{.method = "POST",
                      .body = conduit::ToJson(servers::NewCollection{.name = name})};
   PODKIT_ASSIGN_OR_RETURN(request.path, session->HomePath({"collections"}));
   const absl::Status status = session->Call(std::move(request)).status();
-  return absl::IsAlreadyExists(status) ? absl::OkStatus() : status;
+  if (absl::IsAlreadyExists(status)) return false;
+  PODKIT_RETURN_IF_ERROR(status);
+  return true;
 }
 
 FileReport ImportFile(Session* session, const std::string& collection, const std::string& file,

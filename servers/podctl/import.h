@@ -29,8 +29,8 @@ struct FileReport {
 // names a path that does not exist.
 absl::StatusOr<std::vector<std::string>> CalendarFiles(const std::vector<std::string>& paths);
 
-// Makes the collection in the session's home unless it is there.
-absl::Status EnsureCollection(Session* session, const std::string& name);
+// Makes the collection in the session's home unless it is there; false if it was.
+absl::StatusOr<bool> EnsureCollection(Session* session, const std::string& name);
 
 // Sends one file to the import of `collection` of the session's home.
 FileReport ImportFile(Session* session, const std::string& collection, const std::string& file,

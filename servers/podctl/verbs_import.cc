@@ -88,7 +88,8 @@ bool IsAboutTheFile(const absl::Status& status) {
 
 absl::Status Import(Session& session, const Options& options) {
   PODKIT_ASSIGN_OR_RETURN(const auto files, CalendarFiles(options.paths));
-  if (options.create) PODKIT_RETURN_IF_ERROR(EnsureCollection(&session, options.collection));
+  if (options.create)
+    PODKIT_RETURN_IF_ERROR(EnsureCollection(&session, options.collection).status());
   int64_t total = 0;
   for (const std::string& file : files) total += SizeOf(file);
   Progress progress(total);

@@ -54,6 +54,20 @@ TEST_CASE("The demo shares a calendar between two pods and finds it again", "[e2
     before = folder.Podctl({"--pod", "B", "--as", "emma", "objects", "holidays"}).out;
     CHECK_THAT(before, Catch::Contains("OBJECT"));
 
+    // What a user does is not undone by the next start.
+    const std::string event = "christmas@example.com.ics";
+    const auto as_emma = [&](std::vector<std::string> arguments) {
+      arguments.insert(arguments.begin(), {"--pod", "B", "--as", "emma"});
+      return folder.Podctl(std::move(arguments));
+    };
+    std::string text = as_emma({"get", "holidays", event}).out;
+    const size_t summary = text.find("SUMMARY:");
+    REQUIRE(summary != std::string::npos);
+    text.replace(summary, text.find('\r', summary) - summary, "SUMMARY:Changed by Emma");
+    const TempDir files;
+    std::ofstream(files.File("event.ics"), std::ios::binary) << text;
+    CHECK(as_emma({"put", "holidays", event, files.File("event.ics")}).exit_code == 0);
+
     const auto second = RunProcess(folder.Arguments());
     CHECK(second.exit_code == 1);
     CHECK_THAT(second.err,
@@ -66,9 +80,13 @@ TEST_CASE("The demo shares a calendar between two pods and finds it again", "[e2
 
   ProcessUnderTest demo(folder.Arguments());
   demo.WaitForOut("Ctrl-C stops both pods");
-  CHECK_THAT(demo.Out(),
-             Catch::Contains(": 0 created, 0 updated, ") && !Catch::Contains(" 0 unchanged"));
-  CHECK(folder.Podctl({"--pod", "B", "--as", "emma", "objects", "holidays"}).out == before);
+  CHECK_THAT(demo.Out(), Catch::Contains("'team' is there with 4 objects") &&
+                             !Catch::Contains("created") && Catch::Contains("who accepted it"));
+  const std::string after =
+      folder.Podctl({"--pod", "B", "--as", "emma", "objects", "holidays"}).out;
+  CHECK(after == folder.Podctl({"--as", "anna", "objects", "holidays"}).out);
+  CHECK_THAT(after, Catch::Contains("Changed by Emma"));
+  CHECK(after != before);
   demo.Signal(SIGTERM);
   CHECK(demo.Wait() == 0);
 }
