@@ -100,6 +100,10 @@ absl::Status CommandLine::ParseAndRun(const std::vector<std::string>& arguments)
     return absl::OkStatus();
   } catch (const CLI::Error& error) {
     const auto chosen = app_.get_subcommands();
+    if (chosen.empty() && !app_.remaining().empty()) {
+      return Usage(fmt::format("there is no verb or option '{}'; see podctl --help",
+                               app_.remaining().front()));
+    }
     return Usage(fmt::format("{}; see podctl {}--help", error.what(),
                              chosen.empty() ? "" : chosen.front()->get_name() + " "));
   }

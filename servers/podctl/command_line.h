@@ -12,6 +12,9 @@
 
 namespace podkit::podctl {
 
+// What a person may ask for; a collection takes others too, from clients that know them.
+inline const std::vector<std::string> kComponentTypes = {"VEVENT", "VTODO", "VJOURNAL"};
+
 struct VerbInfo {
   std::string name;
   std::string group;

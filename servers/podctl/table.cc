@@ -16,23 +16,32 @@ size_t Width(std::string_view text) {
       text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
+// Bytes of the UTF-8 character that `text` begins with; 0 if it begins with none.
+size_t CharacterLength(std::string_view text) {
+  constexpr size_t kLongest = 4;
+  for (size_t length = 1; length <= std::min(kLongest, text.size()); ++length) {
+    if (conduit::IsUtf8(text.substr(0, length))) return length;
+  }
+  return 0;
+}
+
 }  // namespace
 
 std::string Printable(std::string_view text) {
-  const bool utf8 = conduit::IsUtf8(text);
   std::string printable;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte == '\n' || byte == '\t' || byte == '\r') {
+  while (!text.empty()) {
+    const size_t length = CharacterLength(text);
+    const std::string_view character = text.substr(0, std::max<size_t>(length, 1));
+    const bool is_control = character < " " || character == "\x7F" ||
+                            (character >= "\xC2\x80" && character < "\xC2\xA0");
+    if (character == "\n" || character == "\t" || character == "\r") {
       printable.push_back(' ');
-    } else if (byte < 0x20 || byte == 0x7F || (byte >= 0x80 && !utf8)) {
+    } else if (length == 0 || is_control) {
       printable.push_back('?');
-    } else if (byte == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0) {
-      printable.push_back('?');  // U+0080 to U+009F: control characters too.
-      ++i;
     } else {
-      printable.push_back(text[i]);
+      printable += character;
     }
+    text.remove_prefix(character.size());
   }
   return printable;
 }

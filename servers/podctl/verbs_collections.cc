@@ -172,6 +172,7 @@ void AddCreate(CommandLine* line) {
   verb->add_option("--component", options->components,
                    "Take only this: VEVENT, VTODO or VJOURNAL; may be repeated [all]")
       ->type_name("TYPE")
+      ->transform(CLI::IsMember(kComponentTypes, CLI::ignore_case).description(""))
       ->allow_extra_args(false);
 }
 

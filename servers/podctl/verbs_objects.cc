@@ -127,7 +127,9 @@ absl::StatusOr<std::string> ReadInput(const std::string& file) {
 
 void AddCondition(const Options& options, ApiRequest* request) {
   if (!options.if_match.empty()) {
-    request->headers.emplace_back("If-Match", fmt::format("\"{}\"", options.if_match));
+    const bool quoted = options.if_match.starts_with('"');
+    request->headers.emplace_back(
+        "If-Match", quoted ? options.if_match : fmt::format("\"{}\"", options.if_match));
   }
   if (options.only_new) request->headers.emplace_back("If-None-Match", "*");
 }
@@ -188,7 +190,8 @@ void AddReadingVerbs(CommandLine* line, const OptionsPtr& options) {
       [options](Session& session) { return Search(session, *options); });
   search->add_option("COLLECTION", options->collection, "Name of the collection")->required();
   search->add_option("--component", options->component, "VEVENT, VTODO or VJOURNAL [any]")
-      ->type_name("TYPE");
+      ->type_name("TYPE")
+      ->transform(CLI::IsMember(kComponentTypes, CLI::ignore_case).description(""));
   search->add_option("--from", options->from, "Not over before this; a date is midnight UTC")
       ->type_name("TIME");
   search->add_option("--to", options->to, "Begins before this")->type_name("TIME");

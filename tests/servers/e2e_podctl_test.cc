@@ -41,12 +41,16 @@ TEST_CASE("podctl refuses a wrong command line and points to the help", "[e2e][p
       {"objects"},
       {"invite", "work"},
       {"invite", "work", "emma", "--access", "owner"},
+      {"create", "work", "--component", "VFOO"},
+      {"search", "work", "--component", "events"},
       {"demo", "--port-a", "70000"},
   };
   for (const auto& arguments : wrong) {
     CAPTURE(arguments);
     CheckRefusal(RunAlone(arguments, folder), 2, "--help");
   }
+  CheckRefusal(RunAlone({"fly"}, folder), 2, "'fly'");
+  CheckRefusal(RunAlone({"create", "work", "--component", "VFOO"}, folder), 2, "VFOO");
 }
 
 TEST_CASE("podctl says what is wrong with its configuration", "[e2e][podctl]") {
@@ -136,6 +140,8 @@ TEST_CASE("podctl puts, prints, moves, finds and deletes an event", "[e2e][podct
              Catch::StartsWith("created 'lunch.ics', etag "));
   CheckRefusal(anna({"put", "work", "lunch.ics", lunch, "--new"}), 1, "lunch.ics");
   CheckRefusal(anna({"put", "work", "lunch.ics", lunch, "--if-match", "other"}), 1, "lunch.ics");
+  CheckRefusal(anna({"put", "work", "lunch.ics", lunch, "--if-match", "\"other\""}), 1,
+               "lunch.ics");
   CheckRefusal(anna({"put", "work", "x.ics", "nope"}), 1, "nope");
   CHECK_THAT(anna({"print", "work", "lunch.ics"}).out,
              Catch::Contains("Summary:     Lunch\n") &&

@@ -25,6 +25,9 @@ TEST_CASE("Text from outside cannot steer the terminal", "[podctl][table]") {
   CHECK(Printable("csi \xC2\x9B"
                   "31m") == "csi ?31m");
   CHECK(Printable("not utf-8 \x9B\xFF") == "not utf-8 ??");
+  CHECK(Printable("Gda\xC5\x84sk, cut \xC5") == "Gda\xC5\x84sk, cut ?");
+  CHECK(Printable("\xE2\x82\xAC \xF0\x9F\x98\x80 \xED\xA0\x80") ==
+        "\xE2\x82\xAC \xF0\x9F\x98\x80 ???");
   CHECK(Printable("Gda\xC5\x84sk \xC2\xA9") == "Gda\xC5\x84sk \xC2\xA9");
 }
 
