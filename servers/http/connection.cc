@@ -164,15 +164,16 @@ void Connection::Complete(HttpResponse response) {
 void Connection::SwitchToStream() {
   const HttpSession::Switch to = session_->TakeSwitch();
   session_.reset();
-  stream_ = std::make_shared<UpgradedStream>(channel_.get(), to.peer, StreamOwner());
+  const auto stream = std::make_shared<UpgradedStream>(channel_.get(), to.peer, StreamOwner());
+  stream_ = stream;
   std::shared_ptr<conduit::StreamUser> user;
   try {
-    user = to.acceptor(stream_);
+    user = to.acceptor(stream);
   } catch (const std::exception& error) {
     io_->server->options.log(HttpLogLevel::kError, fmt::format("{}: a stream's acceptor failed: {}",
                                                                to.peer, error.what()));
   }
-  AwaitTurn(stream_->Start(std::move(user), to.early));
+  AwaitTurn(stream->Start(std::move(user), to.early));
 }
 
 UpgradedStream::Owner Connection::StreamOwner() {

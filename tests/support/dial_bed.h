@@ -45,12 +45,10 @@ class DialResult {
 
  private:
   void Set(absl::StatusOr<std::shared_ptr<User>> result) {
-    {
-      MutexLock lock(&mutex_);
-      result_ = std::move(result);
-      ++results_;
-    }
-    changed_.SignalAll();
+    MutexLock lock(&mutex_);
+    result_ = std::move(result);
+    ++results_;
+    changed_.SignalAll();  // With the lock: whoever waits then destroys this.
   }
 
   Mutex mutex_;
