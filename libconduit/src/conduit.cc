@@ -1,8 +1,5 @@
 #include "podkit/conduit/conduit.h"
 
-#include <algorithm>
-#include <cassert>
-#include <exception>
 #include <map>
 #include <utility>
 
@@ -10,11 +7,14 @@
 #include "call_counter.h"
 #include "common/mutex.h"
 #include "common/status_macros.h"
+#include "common/worker_pool.h"
 #include "envelope.h"
 #include "fmt/format.h"
-#include "hmac.h"
+#include "host_order.h"
 #include "log_limiter.h"
 #include "outcome.h"
+#include "outgoing_call.h"
+#include "responders.h"
 #include "utf8.h"
 
 namespace podkit::conduit {
@@ -24,36 +24,33 @@ using internal::CallCounter;
 using internal::ForLog;
 using internal::WithOutcome;
 
-// What a caller may rely on when a call is refused before it is sent.
-absl::Status NotSent(absl::Status status) {
-  return WithOutcome(std::move(status), Outcome::kNotExecuted);
+constexpr absl::Duration kCancelTimeout = absl::Seconds(2);
+
+std::function<absl::Time()> ClockOf(const ConduitOptions& options) {
+  if (options.scheduler == nullptr) return options.now;
+  return [scheduler = options.scheduler] { return scheduler->Now(); };
 }
 
-// An answer that is not authentic proves nothing: anybody on the way may have made it.
-absl::Status UnprovenAnswer(std::string_view pod, const CommandInfo& info, const WireReply& reply,
-                            const absl::Status& why) {
-  if (!reply.authorization.empty()) {
-    return TransportError(Outcome::kUnknown, fmt::format("the answer of pod '{}' to '{}' {}", pod,
-                                                         info.name, std::string(why.message())));
-  }
-  if (reply.status == 403) {
-    return TransportError(Outcome::kUnknown,
-                          fmt::format("pod '{}' does not accept our signature for '{}': check that "
-                                      "both pods have the same key and that their clocks agree",
-                                      pod, info.name));
-  }
-  if (reply.status == 413) {
-    return WithOutcome(MakeError(BodyTooLarge{}, fmt::format("pod '{}' says, unsigned, that the "
-                                                             "request '{}' is too large for it",
-                                                             pod, info.name)),
-                       Outcome::kUnknown);
-  }
-  return TransportError(Outcome::kUnknown,
-                        fmt::format("pod '{}' answered '{}' with HTTP status {} and no signature",
-                                    pod, info.name, reply.status));
-}
+// Stops a call that the same pod made before. Sent where the transport cannot say it by itself.
+struct Cancel {
+  static constexpr CommandInfo kInfo = {
+      .name = "cancel", .since = 2, .effect = Effect::kIdempotent};
+  struct Arguments {
+    std::string call;
+    static constexpr auto Fields() { return std::make_tuple(Required("call", &Arguments::call)); }
+  };
+  using Response = Nothing;
+  using Errors = ErrorList<>;
+};
 
 }  // namespace
+
+CallOptions CallOptions::Within(const CallContext& context, absl::Time now) {
+  return {.timeout = context.deadline - now,
+          .actor = context.actor,
+          .stop = context.stop,
+          .trace = context.trace};
+}
 
 namespace internal {
 namespace {
@@ -73,52 +70,46 @@ JsonValue EmptyArray() { return Constant("[]"); }
 }  // namespace internal
 
 struct Conduit::Impl {
-  struct Command {
-    std::vector<std::string_view> errors;
-    Conduit::Responder responder;
-    CallCounter received;
-  };
-  using Answer = absl::StatusOr<std::string>;  // The value as JSON.
-
   const std::shared_ptr<Pods> pods;
   Transport* const transport;
   const ConduitOptions options;
-  const JsonLimits json_limits;
+  const std::function<absl::Time()> now;
   internal::Authenticator authenticator;
+  internal::HostOrder hosts;
+  internal::Responders responders;
+  internal::CallEnvironment environment;
   internal::LogLimiter refusal_log{10, absl::Minutes(1)};
-  std::map<std::string, Command, std::less<>> commands;  // Complete before the first Receive.
-  mutable Mutex sent_mutex;
-  std::map<std::string, CallCounter, std::less<>> sent ABSL_GUARDED_BY(sent_mutex);
+
+  mutable Mutex mutex;
+  CondVar one_ended;
+  std::map<std::string, CallCounter, std::less<>> sent ABSL_GUARDED_BY(mutex);
+  size_t in_flight ABSL_GUARDED_BY(mutex) = 0;  // Calls to others and calls being answered.
+  std::unique_ptr<WorkerPool> pool ABSL_GUARDED_BY(mutex);  // Made when it is needed.
 
   Impl(std::shared_ptr<Pods> the_pods, Transport* the_transport, ConduitOptions the_options)
       : pods(std::move(the_pods)),
         transport(the_transport),
         options(std::move(the_options)),
-        json_limits{options.max_body_bytes, options.max_json_depth},
-        authenticator(pods, options.max_clock_skew, options.now()) {}
+        now(ClockOf(options)),
+        authenticator(pods, options.max_clock_skew, now()),
+        responders(pods->own_id(), options, now) {}
 
   void Log(LogLevel level, std::string_view line) const {
     if (options.log) options.log(level, line);
   }
 
   absl::Status CheckCall(std::string_view pod, const Pod* target, const CommandInfo& info,
-                         const std::string& envelope, const CallOptions& call) const;
-  absl::StatusOr<JsonDocument> Exchange(std::string_view pod, const CommandInfo& info,
-                                        std::string envelope, const CallOptions& call);
+                         const std::string& members, const CallOptions& call) const;
+  void Enter();
+  void Leave();
   void CountSent(std::string_view command, bool ok, absl::Duration took);
-
   void LogRefusal(const WireRequest& request, const absl::Status& why);
-  Answer AnswerRequest(const std::shared_ptr<const Pod>& caller, const WireRequest& request);
-  Answer Run(Command& command, std::string_view action, const CallContext& context,
-             const JsonValue& request);
-  // The error that stands for one which the caller must not see; the log gets the cause.
-  absl::Status Conceal(std::string_view action, const CallContext& context,
-                       const absl::Status& cause);
-  WireReply MakeReply(const Answer& answer) const;
+  WorkerPool* Pool();
+  WireReply AnswerHere(std::shared_ptr<const Pod> caller, const WireRequest& request);
 };
 
 absl::Status Conduit::Impl::CheckCall(std::string_view pod, const Pod* target,
-                                      const CommandInfo& info, const std::string& envelope,
+                                      const CommandInfo& info, const std::string& members,
                                       const CallOptions& call) const {
   if (pod == pods->own_id()) {
     return absl::InvalidArgumentError(
@@ -128,10 +119,9 @@ absl::Status Conduit::Impl::CheckCall(std::string_view pod, const Pod* target,
     return absl::NotFoundError(
         fmt::format("no pod '{}' for '{}': add it to the pods file", ForLog(pod, 64), info.name));
   }
-  if (call.actor.size() > internal::kMaxActorBytes) {
-    return absl::InvalidArgumentError(fmt::format("the actor of '{}' has more than {} bytes",
-                                                  info.name, internal::kMaxActorBytes));
-  }
+  PODKIT_RETURN_IF_ERROR(internal::CheckOptions(info, call));
+  const std::string envelope =
+      internal::EncodeRequest(info, call, absl::ZeroDuration(), {}, members);
   if (!IsUtf8(envelope)) {
     return absl::InvalidArgumentError(
         fmt::format("a text in '{}' is not UTF-8: send it as Bytes", info.name));
@@ -149,43 +139,26 @@ absl::Status Conduit::Impl::CheckCall(std::string_view pod, const Pod* target,
   return absl::OkStatus();
 }
 
-absl::StatusOr<JsonDocument> Conduit::Impl::Exchange(std::string_view pod, const CommandInfo& info,
-                                                     std::string envelope,
-                                                     const CallOptions& call) {
-  const auto target = pods->Find(pod);
-  absl::Status status = CheckCall(pod, target.get(), info, envelope, call);
-  if (!status.ok()) return NotSent(std::move(status));
-  const absl::Time now = options.now();
-  WireRequest request;
-  request.content_type = internal::kJsonType;
-  request.body = std::move(envelope);
-  auto exchange = authenticator.SignRequest(target, now, request);
-  if (!exchange.ok()) return NotSent(std::move(exchange).status());
-  auto reply = transport->Send(*target, request, now + call.timeout);
-  if (!reply.ok()) return std::move(reply).status();
-  if (reply->body.size() > options.max_body_bytes) {
-    const auto limit = static_cast<int64_t>(options.max_body_bytes);
-    return WithOutcome(
-        MakeError(BodyTooLarge{limit},
-                  fmt::format("the answer of pod '{}' to '{}' has {} bytes, more than the limit "
-                              "of {}",
-                              pod, info.name, reply->body.size(), limit)),
-        Outcome::kUnknown);
-  }
-  status = internal::Authenticator::VerifyReply(*exchange, *reply);
-  if (!status.ok()) return UnprovenAnswer(pod, info, *reply, status);
-  return internal::ReadReply(pod, info, *std::move(reply), json_limits);
+void Conduit::Impl::Enter() {
+  MutexLock lock(&mutex);
+  ++in_flight;
+}
+
+void Conduit::Impl::Leave() {
+  MutexLock lock(&mutex);
+  // Under the lock: who waits may destroy this as soon as it is let go.
+  if (--in_flight == 0) one_ended.SignalAll();
 }
 
 void Conduit::Impl::CountSent(std::string_view command, bool ok, absl::Duration took) {
-  MutexLock lock(&sent_mutex);
+  MutexLock lock(&mutex);
   auto entry = sent.find(command);
   if (entry == sent.end()) entry = sent.try_emplace(std::string(command)).first;
   entry->second.Add(ok, took);
 }
 
 void Conduit::Impl::LogRefusal(const WireRequest& request, const absl::Status& why) {
-  const auto left_out = refusal_log.Admit(options.now());
+  const auto left_out = refusal_log.Admit(now());
   if (!left_out) return;
   Log(LogLevel::kWarning,
       fmt::format("refused a request of {} bytes: it {}{}", request.body.size(),
@@ -193,111 +166,77 @@ void Conduit::Impl::LogRefusal(const WireRequest& request, const absl::Status& w
                   *left_out == 0 ? "" : fmt::format(" ({} more were refused before)", *left_out)));
 }
 
-Conduit::Impl::Answer Conduit::Impl::AnswerRequest(const std::shared_ptr<const Pod>& caller,
-                                                   const WireRequest& request) {
-  PODKIT_ASSIGN_OR_RETURN(const JsonDocument document,
-                          internal::ParseRequest(request, json_limits));
-  PODKIT_ASSIGN_OR_RETURN(const internal::RequestHead head,
-                          internal::ReadRequestHead(document.root()));
-  const auto command = commands.find(head.action);
-  if (command == commands.end()) {
-    const std::string action(head.action.substr(0, 64));
-    return MakeError(UnknownAction{action, options.version},
-                     fmt::format("pod '{}' (version {}) knows no action '{}'", pods->own_id(),
-                                 options.version, action));
+WorkerPool* Conduit::Impl::Pool() {
+  MutexLock lock(&mutex);
+  if (pool == nullptr) {
+    pool = std::make_unique<WorkerPool>(options.worker_threads, options.max_waiting_calls);
   }
-  const absl::Time start = options.now();
-  const CallContext context{caller, std::string(head.actor), start + head.timeout};
-  Answer answer = Run(command->second, head.action, context, document.root());
-  command->second.received.Add(answer.ok(), options.now() - start);
-  return answer;
+  return pool.get();
 }
 
-Conduit::Impl::Answer Conduit::Impl::Run(Command& command, std::string_view action,
-                                         const CallContext& context, const JsonValue& request) {
-  Answer answer = absl::UnknownError("threw something that is not a std::exception");
-  try {
-    answer = command.responder(context, request);
-  } catch (const std::exception& exception) {
-    answer = absl::InternalError(fmt::format("threw {}", exception.what()));
-  } catch (...) {
-  }
-  if (!answer.ok()) {
-    const std::string error_class = ErrorClass(answer.status());
-    const bool declared = internal::IsConduitError(error_class) ||
-                          std::find(command.errors.begin(), command.errors.end(), error_class) !=
-                              command.errors.end();
-    if (declared && IsUtf8(ErrorFieldsJson(answer.status()))) return answer;
-    return Conceal(action, context, answer.status());
-  }
-  if (!IsUtf8(*answer)) {
-    return Conceal(action, context, absl::InternalError("a text in the answer is not UTF-8"));
-  }
-  if (answer->size() > options.max_body_bytes) {
-    const auto limit = static_cast<int64_t>(options.max_body_bytes);
-    return MakeError(BodyTooLarge{limit},
-                     fmt::format("'{}' was executed, but its answer of {} bytes is larger than the "
-                                 "limit of {}",
-                                 action, answer->size(), limit));
-  }
-  return answer;
-}
-
-absl::Status Conduit::Impl::Conceal(std::string_view action, const CallContext& context,
-                                    const absl::Status& cause) {
-  const std::string reference = fmt::format("{}-{}", pods->own_id(), internal::RandomHex(8));
-  Log(LogLevel::kError,
-      fmt::format("{}: '{}' called by pod '{}' for '{}' failed: {}", reference, action,
-                  context.caller->id, ForLog(context.actor), ForLog(cause.ToString(), 4096)));
-  return MakeError(InternalError{reference},
-                   fmt::format("pod '{}' failed to answer '{}'; its log has the cause under {}",
-                               pods->own_id(), action, reference));
-}
-
-WireReply Conduit::Impl::MakeReply(const Answer& answer) const {
-  if (!answer.ok()) return internal::ExceptionReply(answer.status());
-  return internal::OkReply(*answer);
+WireReply Conduit::Impl::AnswerHere(std::shared_ptr<const Pod> caller, const WireRequest& request) {
+  const auto opened = responders.Open(std::move(caller), request, {});
+  return opened.ok() ? responders.Run(**opened) : internal::ExceptionReply(opened.status());
 }
 
 Conduit::Conduit(std::shared_ptr<Pods> pods, Transport* transport, ConduitOptions options)
     : impl_(std::make_unique<Impl>(std::move(pods), transport, std::move(options))) {
-  Handle<Ping>([](const CallContext&, const Nothing&) { return absl::OkStatus(); });
+  impl_->environment = {
+      .transport = transport,
+      .authenticator = &impl_->authenticator,
+      .hosts = &impl_->hosts,
+      .options = &impl_->options,
+      .now = impl_->now,
+      .cancel = [this](std::string_view pod, std::string_view host, std::string call) {
+        Start<Cancel>(pod, {}, {.call = std::move(call)},
+                      {.timeout = kCancelTimeout, .host = std::string(host)},
+                      [](const absl::StatusOr<Nothing>&) {});
+      }};
+  Handle<Ping>([](const CallContext&, const Nothing&) { return absl::OkStatus(); },
+               {.quick = true});
+  Handle<Cancel>(
+      [this](const CallContext& context, const Cancel::Arguments& arguments) {
+        impl_->responders.running().Stop(context.caller->id, arguments.call);
+        return absl::OkStatus();
+      },
+      {.quick = true});
 }
 
-Conduit::~Conduit() = default;
+Conduit::~Conduit() {
+  std::unique_ptr<WorkerPool> pool;
+  {
+    MutexLock lock(&impl_->mutex);
+    while (impl_->in_flight > 0) impl_->one_ended.Wait(&impl_->mutex);
+    pool = std::move(impl_->pool);
+  }
+}
 
 const Pods& Conduit::pods() const { return *impl_->pods; }
 
 void Conduit::Register(const CommandInfo& info, std::vector<std::string_view> errors,
-                       Responder responder) {
-  const auto [entry, inserted] = impl_->commands.try_emplace(std::string(info.name));
-  assert(inserted && "a command has two responders");
-  static_cast<void>(inserted);
-  entry->second.errors = std::move(errors);
-  entry->second.responder = std::move(responder);
+                       const HandleOptions& options, Responder responder) {
+  impl_->responders.Register(info, std::move(errors), options, std::move(responder));
 }
 
-void Conduit::BeginRequest(JsonWriter& writer, const CommandInfo& info,
-                           const CallOptions& options) {
-  writer.BeginObject();
-  writer.Key("action");
-  writer.String(info.name);
-  if (!options.actor.empty()) {
-    writer.Key("actor");
-    writer.String(options.actor);
+void Conduit::Exchange(std::string_view pod, const CommandInfo& info, std::string envelope,
+                       const CallOptions& options,
+                       std::function<void(absl::StatusOr<JsonDocument>)> done) {
+  impl_->Enter();
+  auto finish = [impl = impl_.get(), name = info.name, start = impl_->now(),
+                 done = std::move(done)](absl::StatusOr<JsonDocument> result) {
+    impl->CountSent(name, result.ok(), impl->now() - start);
+    done(std::move(result));
+    impl->Leave();
+  };
+  auto target = impl_->pods->Find(pod);
+  const absl::Status status = impl_->CheckCall(pod, target.get(), info, envelope, options);
+  if (!status.ok()) {
+    finish(WithOutcome(status, Outcome::kNotExecuted));
+    return;
   }
-  const absl::Duration timeout =
-      std::clamp(options.timeout, absl::Milliseconds(1), internal::kMaxTimeout);
-  writer.Key("timeout_ms");
-  writer.Integer(absl::ToInt64Milliseconds(timeout));
-}
-
-absl::StatusOr<JsonDocument> Conduit::Exchange(std::string_view pod, const CommandInfo& info,
-                                               std::string envelope, const CallOptions& options) {
-  const absl::Time start = impl_->options.now();
-  auto result = impl_->Exchange(pod, info, std::move(envelope), options);
-  impl_->CountSent(info.name, result.ok(), impl_->options.now() - start);
-  return result;
+  std::make_shared<internal::OutgoingCall>(impl_->environment, std::move(target), info,
+                                           std::move(envelope), options, std::move(finish))
+      ->Begin();
 }
 
 absl::Status Conduit::BadValue(std::string_view pod, const CommandInfo& info,
@@ -314,12 +253,12 @@ WireReply Conduit::Receive(const WireRequest& request) {
     return too_large;
   }
   const WireReply refusal{.status = 403, .content_type = {}, .authorization = {}, .body = {}};
-  const auto exchange = impl_->authenticator.VerifyRequest(request, impl_->options.now());
+  const auto exchange = impl_->authenticator.VerifyRequest(request, impl_->now());
   if (!exchange.ok()) {
     impl_->LogRefusal(request, exchange.status());
     return refusal;
   }
-  WireReply reply = impl_->MakeReply(impl_->AnswerRequest(exchange->peer, request));
+  WireReply reply = impl_->AnswerHere(exchange->peer, request);
   const absl::Status signed_reply = internal::Authenticator::SignReply(*exchange, reply);
   if (!signed_reply.ok()) {
     impl_->Log(LogLevel::kError, fmt::format("pod '{}' gets no answer: {}", exchange->peer->id,
@@ -329,16 +268,31 @@ WireReply Conduit::Receive(const WireRequest& request) {
   return reply;
 }
 
+void Conduit::Answer(ReceivedCall call) {
+  auto opened = impl_->responders.Open(std::move(call.caller), call.request, std::move(call.stop));
+  if (!opened.ok()) return call.reply(internal::ExceptionReply(opened.status()));
+  if ((*opened)->quick()) return call.reply(impl_->responders.Run(**opened));
+  impl_->Enter();
+  const std::shared_ptr<internal::Responders::Opened> work = *std::move(opened);
+  const bool taken = impl_->Pool()->Submit([impl = impl_.get(), work, reply = call.reply] {
+    reply(impl->responders.Run(*work));
+    impl->Leave();
+  });
+  if (taken) return;
+  call.reply(impl_->responders.RefuseBusy(*work));
+  impl_->Leave();
+}
+
 std::vector<CommandStats> Conduit::Stats() const {
   std::map<std::string, CommandStats> stats;
-  for (const auto& [name, command] : impl_->commands) {
+  for (const auto& [name, command] : impl_->responders.commands()) {
     CommandStats& one = stats[name];
     one.received = command.received.calls();
     one.received_failed = command.received.failed();
     one.received_seconds = command.received.seconds();
   }
   {
-    MutexLock lock(&impl_->sent_mutex);
+    MutexLock lock(&impl_->mutex);
     for (const auto& [name, counter] : impl_->sent) {
       CommandStats& one = stats[name];
       one.sent = counter.calls();

@@ -21,6 +21,26 @@ absl::Status InvalidMember(std::string_view name, std::string_view expected) {
   return MakeError(InvalidArguments{}, fmt::format("$.{}: must be {}", name, expected));
 }
 
+constexpr size_t kMaxStoreBytes = 256;
+
+struct WireStoreToken : StoreToken {
+  static constexpr auto Fields() {
+    return std::make_tuple(Required("store", &WireStoreToken::store),
+                           Required("token", &WireStoreToken::token),
+                           Optional("transaction", &WireStoreToken::transaction));
+  }
+};
+
+// An optional text of the envelope; "" if it is absent.
+absl::StatusOr<std::string_view> ShortText(const JsonValue& request, std::string_view name,
+                                           size_t limit) {
+  const auto member = request.Member(name);
+  if (!member) return std::string_view();
+  const auto text = member->AsString();
+  if (text && text->size() <= limit) return *text;
+  return InvalidMember(name, fmt::format("a string of at most {} bytes", limit));
+}
+
 std::string_view StringMember(const JsonValue& object, std::string_view name) {
   const auto member = object.Member(name);
   return member ? member->AsString().value_or(std::string_view()) : std::string_view();
@@ -72,25 +92,75 @@ absl::StatusOr<JsonDocument> ParseRequest(const WireRequest& request, const Json
   return document;
 }
 
+absl::Status CheckOptions(const CommandInfo& info, const CallOptions& options) {
+  const auto check = [&](std::string_view name, const std::string& value, size_t limit) {
+    if (value.size() <= limit) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        fmt::format("the {} of '{}' has more than {} bytes", name, info.name, limit));
+  };
+  PODKIT_RETURN_IF_ERROR(check("actor", options.actor, kMaxActorBytes));
+  PODKIT_RETURN_IF_ERROR(check("key", options.key, kMaxKeyBytes));
+  PODKIT_RETURN_IF_ERROR(check("trace", options.trace, kMaxTraceBytes));
+  if (!options.store_token) return absl::OkStatus();
+  return check("store_token", options.store_token->store, kMaxStoreBytes);
+}
+
+std::string EncodeRequest(const CommandInfo& info, const CallOptions& options,
+                          absl::Duration timeout, std::string_view call, std::string_view members) {
+  JsonWriter writer;
+  const auto text = [&](std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    writer.Key(name);
+    writer.String(value);
+  };
+  writer.BeginObject();
+  text("action", info.name);
+  text("actor", options.actor);
+  writer.Key("timeout_ms");
+  writer.Integer(
+      absl::ToInt64Milliseconds(std::clamp(timeout, absl::Milliseconds(1), kMaxTimeout)));
+  text("call", call);
+  text("key", options.key);
+  text("trace", options.trace);
+  if (options.store_token) {
+    writer.Key("store_token");
+    Codec<WireStoreToken>::Encode(writer, WireStoreToken{*options.store_token});
+  }
+  writer.EndObject();
+  std::string request = writer.Take();
+  // Both are objects, and the first one is not empty: join them.
+  request.back() = ',';
+  request.append(members.substr(1));
+  if (members == "{}") request.erase(request.size() - 2, 1);
+  return request;
+}
+
 absl::StatusOr<RequestHead> ReadRequestHead(const JsonValue& request) {
   RequestHead head;
   head.action = StringMember(request, "action");
   if (head.action.empty()) {
     return conduit::MakeError(MissingAction{}, "the request has no string member 'action'");
   }
-  if (const auto actor = request.Member("actor")) {
-    const auto text = actor->AsString();
-    if (!text || text->size() > kMaxActorBytes) {
-      return InvalidMember("actor", fmt::format("a string of at most {} bytes", kMaxActorBytes));
-    }
-    head.actor = *text;
-  }
+  PODKIT_ASSIGN_OR_RETURN(head.actor, ShortText(request, "actor", kMaxActorBytes));
+  PODKIT_ASSIGN_OR_RETURN(head.call, ShortText(request, "call", kMaxCallIdBytes));
+  PODKIT_ASSIGN_OR_RETURN(head.key, ShortText(request, "key", kMaxKeyBytes));
+  PODKIT_ASSIGN_OR_RETURN(head.trace, ShortText(request, "trace", kMaxTraceBytes));
   if (const auto timeout = request.Member("timeout_ms")) {
     const auto milliseconds = timeout->AsInteger();
     if (!milliseconds || *milliseconds <= 0) {
       return InvalidMember("timeout_ms", "an integer above 0");
     }
     head.timeout = std::min(absl::Milliseconds(*milliseconds), kMaxTimeout);
+  }
+  if (const auto token = request.Member("store_token")) {
+    WireStoreToken wire;
+    const absl::Status status = Codec<WireStoreToken>::Decode(*token, &wire);
+    if (!status.ok() || wire.store.size() > kMaxStoreBytes) {
+      return InvalidMember("store_token",
+                           "an object with 'store', a string of at most 256 bytes, "
+                           "and the integers 'token' and 'transaction'");
+    }
+    head.store_token = std::move(wire);
   }
   const auto arguments = request.Member("arguments");
   if (arguments && arguments->kind() != JsonValue::Kind::kArray) {

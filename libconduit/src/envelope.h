@@ -1,12 +1,14 @@
 // The JSON objects that travel: docs/conduit-protocol.md describes them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "podkit/conduit/call.h"
 #include "podkit/conduit/command.h"
 #include "podkit/conduit/json.h"
 #include "podkit/conduit/transport.h"
@@ -15,6 +17,9 @@ namespace podkit::conduit::internal {
 
 inline constexpr std::string_view kJsonType = "application/json";
 inline constexpr size_t kMaxActorBytes = 256;
+inline constexpr size_t kMaxKeyBytes = 128;
+inline constexpr size_t kMaxTraceBytes = 128;
+inline constexpr size_t kMaxCallIdBytes = 64;
 inline constexpr absl::Duration kMaxTimeout = absl::Minutes(5);
 
 // What a request says about itself; points into its document.
@@ -22,7 +27,18 @@ struct RequestHead {
   std::string_view action;
   std::string_view actor;
   absl::Duration timeout = kMaxTimeout;
+  std::string_view call;  // By which the caller can cancel it; may be empty.
+  std::string_view key;
+  std::string_view trace;
+  std::optional<StoreToken> store_token;
 };
+
+// kInvalidArgument: an option is longer than a receiver takes.
+absl::Status CheckOptions(const CommandInfo& info, const CallOptions& options);
+
+// The request with that head; `members` is the object with the others.
+std::string EncodeRequest(const CommandInfo& info, const CallOptions& options,
+                          absl::Duration timeout, std::string_view call, std::string_view members);
 
 // WrongMediaType, BadJson, and as the limits say.
 absl::StatusOr<JsonDocument> ParseRequest(const WireRequest& request, const JsonLimits& limits);

@@ -1,10 +1,14 @@
 #include "podkit/conduit/in_process.h"
 
+#include <algorithm>
+#include <limits>
 #include <map>
 #include <utility>
 
 #include "common/mutex.h"
+#include "common/worker_pool.h"
 #include "fmt/format.h"
+#include "pending_send.h"
 #include "podkit/conduit/error.h"
 
 namespace podkit::conduit {
@@ -21,32 +25,87 @@ struct Endpoint {
 struct InProcessNetwork::State {
   using Tap = std::function<void(std::string_view, const WireRequest&, const WireReply&)>;
 
-  Mutex mutex;
+  mutable Mutex mutex;
   CondVar one_ended;
+  std::map<std::string, std::vector<std::string>, std::less<>> hosts ABSL_GUARDED_BY(mutex);
   std::map<std::string, std::shared_ptr<Endpoint>, std::less<>> endpoints ABSL_GUARDED_BY(mutex);
   std::map<std::string, Fault, std::less<>> faults ABSL_GUARDED_BY(mutex);
   std::shared_ptr<const Tap> tap ABSL_GUARDED_BY(mutex);
+  std::unique_ptr<WorkerPool> pool;  // None: on the thread that sends.
 
-  Fault FaultOf(std::string_view pod) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
-    const auto fault = faults.find(pod);
+  Fault FaultOf(std::string_view host) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    const auto fault = faults.find(host);
     return fault == faults.end() ? Fault::kNone : fault->second;
   }
+
+  absl::StatusOr<std::shared_ptr<Endpoint>> Enter(const std::string& host);
+  Fault Leave(const std::string& host, Endpoint& endpoint);
+  absl::StatusOr<WireReply> Answer(const Sending& sending);
 };
 
-InProcessNetwork::InProcessNetwork() : state_(std::make_unique<State>()) {}
-InProcessNetwork::~InProcessNetwork() = default;
+// The host's endpoint, with one more request in progress.
+absl::StatusOr<std::shared_ptr<Endpoint>> InProcessNetwork::State::Enter(const std::string& host) {
+  MutexLock lock(&mutex);
+  const Fault fault = FaultOf(host);
+  const auto entry = endpoints.find(host);
+  if (entry == endpoints.end() || entry->second == nullptr || fault == Fault::kRefuse) {
+    return TransportError(Outcome::kNotExecuted, "it is down");
+  }
+  if (fault == Fault::kStall) return TransportError(Outcome::kTimedOut, "it did not answer");
+  ++entry->second->in_progress;
+  return entry->second;
+}
 
-void InProcessNetwork::Connect(std::string_view pod, Receiver receiver) {
+InProcessNetwork::Fault InProcessNetwork::State::Leave(const std::string& host,
+                                                       Endpoint& endpoint) {
+  Fault fault = Fault::kNone;
+  {
+    MutexLock lock(&mutex);
+    --endpoint.in_progress;
+    fault = FaultOf(host);
+  }
+  one_ended.SignalAll();
+  return fault;
+}
+
+absl::StatusOr<WireReply> InProcessNetwork::State::Answer(const Sending& sending) {
+  const auto endpoint = Enter(sending.host);
+  if (!endpoint.ok()) return endpoint.status();
+  WireReply reply = (*endpoint)->receiver(sending.request);
+  std::shared_ptr<const Tap> current;
+  {
+    MutexLock lock(&mutex);
+    current = tap;
+  }
+  if (current != nullptr) (*current)(sending.host, sending.request, reply);
+  if (Leave(sending.host, **endpoint) == Fault::kLoseReply) {
+    return TransportError(Outcome::kUnknown, "its answer was lost");
+  }
+  return reply;
+}
+
+InProcessNetwork::InProcessNetwork(int threads) : state_(std::make_unique<State>()) {
+  if (threads == 0) return;
+  state_->pool = std::make_unique<WorkerPool>(threads, std::numeric_limits<size_t>::max());
+}
+
+InProcessNetwork::~InProcessNetwork() {
+  if (state_->pool != nullptr) state_->pool->Stop();
+}
+
+void InProcessNetwork::ConnectHost(std::string_view pod, std::string_view host, Receiver receiver) {
   MutexLock lock(&state_->mutex);
-  std::shared_ptr<Endpoint>& current = state_->endpoints[std::string(pod)];
+  std::vector<std::string>& hosts = state_->hosts[std::string(pod)];
+  if (std::find(hosts.begin(), hosts.end(), host) == hosts.end()) hosts.emplace_back(host);
+  std::shared_ptr<Endpoint>& current = state_->endpoints[std::string(host)];
   const std::shared_ptr<Endpoint> old = std::exchange(current, nullptr);
   if (receiver) current = std::make_shared<Endpoint>(Endpoint{std::move(receiver), 0});
   while (old != nullptr && old->in_progress > 0) state_->one_ended.Wait(&state_->mutex);
 }
 
-void InProcessNetwork::SetFault(std::string_view pod, Fault fault) {
+void InProcessNetwork::SetFault(std::string_view host, Fault fault) {
   MutexLock lock(&state_->mutex);
-  state_->faults[std::string(pod)] = fault;
+  state_->faults[std::string(host)] = fault;
 }
 
 void InProcessNetwork::SetTap(State::Tap tap) {
@@ -55,38 +114,23 @@ void InProcessNetwork::SetTap(State::Tap tap) {
   state_->tap = std::move(shared);
 }
 
-absl::StatusOr<WireReply> InProcessNetwork::Send(const Pod& pod, const WireRequest& request,
-                                                 absl::Time) {
-  std::shared_ptr<Endpoint> endpoint;
-  std::shared_ptr<const State::Tap> tap;
-  Fault fault;
-  {
-    MutexLock lock(&state_->mutex);
-    fault = state_->FaultOf(pod.id);
-    const auto entry = state_->endpoints.find(pod.id);
-    if (entry != state_->endpoints.end()) endpoint = entry->second;
-    if (endpoint == nullptr || fault == Fault::kRefuse) {
-      return TransportError(Outcome::kNotExecuted, fmt::format("pod '{}' is down", pod.id));
-    }
-    if (fault == Fault::kStall) {
-      return TransportError(Outcome::kTimedOut, fmt::format("pod '{}' did not answer", pod.id));
-    }
-    tap = state_->tap;
-    ++endpoint->in_progress;
+std::vector<std::string> InProcessNetwork::HostsOf(const Pod& pod) const {
+  MutexLock lock(&state_->mutex);
+  const auto hosts = state_->hosts.find(pod.id);
+  return hosts == state_->hosts.end() ? std::vector<std::string>{pod.id} : hosts->second;
+}
+
+void InProcessNetwork::Send(Sending sending) {
+  const auto pending = internal::PendingSend::Create(std::move(sending));
+  const auto answer = [pending, state = state_.get()] {
+    if (pending->ended()) return;
+    pending->Finish(state->Answer(pending->sending()));
+  };
+  if (state_->pool == nullptr) {
+    answer();
+  } else if (!state_->pool->Submit(answer)) {
+    pending->Finish(TransportError(Outcome::kNotExecuted, "the network has ended"));
   }
-  WireReply reply = endpoint->receiver(request);
-  if (tap != nullptr) (*tap)(pod.id, request, reply);
-  {
-    MutexLock lock(&state_->mutex);
-    --endpoint->in_progress;
-    fault = state_->FaultOf(pod.id);
-  }
-  state_->one_ended.SignalAll();
-  if (fault == Fault::kLoseReply) {
-    return TransportError(Outcome::kUnknown,
-                          fmt::format("the answer of pod '{}' was lost", pod.id));
-  }
-  return reply;
 }
 
 }  // namespace podkit::conduit

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/worker_pool.h"
 #include "servers/http/http_options.h"
 #include "servers/http/http_stats.h"
 #include "servers/http/router.h"
 #include "servers/http/tls_context.h"
-#include "servers/http/worker_pool.h"
 
 namespace podkit::servers {
 

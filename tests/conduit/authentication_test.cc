@@ -4,6 +4,7 @@
 #include "authenticator.h"
 #include "cheese.h"
 #include "hmac.h"
+#include "sync_transport.h"
 #include "two_pods.h"
 
 namespace podkit::conduit {
@@ -12,7 +13,7 @@ namespace {
 using testing::ValueOf;
 
 // Delivers to a receiver, through the hands of somebody in the middle.
-class Middle final : public Transport {
+class Middle final : public SyncTransport {
  public:
   std::function<WireReply(const WireRequest&)> receiver;
   std::function<void(WireRequest&)> change_request = [](WireRequest&) {};
@@ -20,7 +21,7 @@ class Middle final : public Transport {
   std::vector<WireRequest> requests;  // As they were sent.
   std::vector<WireReply> replies;     // As they were answered.
 
-  absl::StatusOr<WireReply> Send(const Pod&, const WireRequest& request, absl::Time) override {
+  absl::StatusOr<WireReply> Exchange(const WireRequest& request) override {
     requests.push_back(request);
     WireRequest changed = request;
     change_request(changed);
@@ -362,12 +363,10 @@ TEST_CASE("An authentic reply that makes no sense leaves the outcome unknown",
 
 TEST_CASE("A failure of the transport keeps what it says about the call",
           "[conduit][authentication]") {
-  class Broken final : public Transport {
+  class Broken final : public SyncTransport {
    public:
     absl::Status failure;
-    absl::StatusOr<WireReply> Send(const Pod&, const WireRequest&, absl::Time) override {
-      return failure;
-    }
+    absl::StatusOr<WireReply> Exchange(const WireRequest&) override { return failure; }
   };
   Broken broken;
   Conduit a(PodsOf("A"), &broken);

@@ -8,8 +8,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <future>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include "podkit/conduit/error.h"
@@ -68,10 +70,13 @@ class Server {
   std::unique_ptr<LoopbackServer> server_;
 };
 
-absl::StatusOr<WireReply> Send(HttpTransport& transport, std::vector<std::string> hosts,
+absl::StatusOr<WireReply> Send(HttpTransport& transport, const std::string& host,
                                absl::Duration timeout = absl::Seconds(20),
                                const WireRequest& request = kRequest) {
-  return transport.Send(Pod{.id = "B", .hosts = std::move(hosts)}, request, absl::Now() + timeout);
+  return SendAndWait(transport, {.pod = std::make_shared<const Pod>(Pod{.id = "B"}),
+                                 .host = host,
+                                 .request = request,
+                                 .deadline = absl::Now() + timeout});
 }
 
 std::string ClosedHost() { return "http://127.0.0.1:" + std::to_string(FreePort()); }
@@ -84,7 +89,7 @@ TEST_CASE("HttpTransport posts what it is given and returns what comes back", "[
                   .headers = {{"content-type", "text/tea; x=y"}, {"x-podkit-authorization", "sig"}},
                   .body = "short and stout"}});
   HttpTransport transport({.user_agent = "tester/1"});
-  const WireReply reply = ValueOf(Send(transport, {server.address()}));
+  const WireReply reply = ValueOf(Send(transport, server.address()));
   CHECK(reply.status == 418);
   CHECK(reply.content_type == "text/tea; x=y");
   CHECK(reply.authorization == "sig");
@@ -107,7 +112,7 @@ TEST_CASE("HttpTransport sends large bodies without asking first", "[conduit][ht
   HttpTransport transport;
   WireRequest request = kRequest;
   request.body = std::string(5'000'000, 'x');
-  CHECK(Send(transport, {server.address()}, absl::Seconds(20), request).ok());
+  CHECK(Send(transport, server.address(), absl::Seconds(20), request).ok());
   REQUIRE(server.requests().size() == 1);
   CHECK((server.requests()[0].body == request.body));
   CHECK(server.requests()[0].headers.count("expect") == 0);
@@ -116,7 +121,7 @@ TEST_CASE("HttpTransport sends large bodies without asking first", "[conduit][ht
 TEST_CASE("HttpTransport keeps its connection from call to call", "[conduit][http]") {
   Server server;
   HttpTransport transport;
-  for (int i = 0; i < 5; ++i) REQUIRE(Send(transport, {server.address()}).ok());
+  for (int i = 0; i < 5; ++i) REQUIRE(Send(transport, server.address()).ok());
   CHECK(server.connections() == 1);
   CHECK(server.requests().size() == 5);
 }
@@ -126,8 +131,10 @@ TEST_CASE("HttpTransport does not use a connection that was idle for too long", 
   absl::Time now = absl::Now();
   HttpTransport transport({.max_idle = absl::Seconds(30), .now = [&] { return now; }});
   const auto send = [&] {
-    return transport.Send(Pod{.id = "B", .hosts = {server.address()}}, kRequest,
-                          now + absl::Seconds(20));
+    return SendAndWait(transport, {.pod = std::make_shared<const Pod>(Pod{.id = "B"}),
+                                   .host = server.address(),
+                                   .request = kRequest,
+                                   .deadline = now + absl::Seconds(20)});
   };
   REQUIRE(send().ok());
   now += absl::Seconds(29);
@@ -143,10 +150,10 @@ TEST_CASE("HttpTransport opens a new connection when the server restarted", "[co
   const uint16_t port = server->port();
   const std::string address = server->address();
   HttpTransport transport;
-  REQUIRE(Send(transport, {address}).ok());
+  REQUIRE(Send(transport, address).ok());
   server.reset();
   Server restarted({.port = port});
-  CHECK(Send(transport, {address}).status() == absl::OkStatus());
+  CHECK(Send(transport, address).status() == absl::OkStatus());
   CHECK(restarted.requests().size() == 1);
 }
 
@@ -155,11 +162,11 @@ TEST_CASE("HttpTransport never sends a request twice on its own", "[conduit][htt
   Server server;
   server.Script({{}, {.action = Action::kClose}, {}});
   HttpTransport transport;
-  REQUIRE(Send(transport, {server.address()}).ok());
-  const absl::Status status = Send(transport, {server.address()}).status();
+  REQUIRE(Send(transport, server.address()).ok());
+  const absl::Status status = Send(transport, server.address()).status();
   CHECK(OutcomeOf(status) == Outcome::kUnknown);
   CHECK(server.requests().size() == 2);
-  CHECK(Send(transport, {server.address()}).ok());
+  CHECK(Send(transport, server.address()).ok());
   CHECK(server.requests().size() == 3);
 }
 
@@ -172,7 +179,7 @@ TEST_CASE("HttpTransport meets a server that closes without saying so", "[condui
   size_t answered = 0;
   size_t unknown = 0;
   for (int i = 0; i < 50; ++i) {
-    const absl::Status status = Send(transport, {server.address()}).status();
+    const absl::Status status = Send(transport, server.address()).status();
     if (status.ok()) ++answered;
     if (OutcomeOf(status) == Outcome::kUnknown) ++unknown;
   }
@@ -187,7 +194,7 @@ TEST_CASE("HttpTransport says what is known when an answer does not come",
   HttpTransport transport({.max_reply_bytes = 1000});
   const auto outcome = [&](LoopbackReply reply) {
     server.Script({std::move(reply)});
-    return OutcomeOf(Send(transport, {server.address()}, absl::Milliseconds(200)).status());
+    return OutcomeOf(Send(transport, server.address(), absl::Milliseconds(200)).status());
   };
   CHECK(outcome({.action = Action::kClose}) == Outcome::kUnknown);
   CHECK(outcome({.body = "0123456789", .action = Action::kCut}) == Outcome::kUnknown);
@@ -197,7 +204,7 @@ TEST_CASE("HttpTransport says what is known when an answer does not come",
   CHECK(outcome({.action = Action::kStall}) == Outcome::kTimedOut);
   CHECK(outcome({.body = std::string(1000, 'x')}) == Outcome::kOk);
   CHECK(outcome({.body = std::string(1001, 'x')}) == Outcome::kUnknown);
-  const absl::Status large = Send(transport, {server.address()}).status();
+  const absl::Status large = Send(transport, server.address()).status();
   CHECK(GetError<BodyTooLarge>(large)->limit == 1000);
   // The connection of the failure before is not used again.
   CHECK(outcome({}) == Outcome::kOk);
@@ -208,7 +215,7 @@ TEST_CASE("HttpTransport follows no redirect", "[conduit][http]") {
   Server server;
   server.Script({{.status = 307, .headers = {{"Location", other.address() + "/conduit"}}}});
   HttpTransport transport;
-  CHECK(ValueOf(Send(transport, {server.address()})).status == 307);
+  CHECK(ValueOf(Send(transport, server.address())).status == 307);
   CHECK(other.requests().empty());
 }
 
@@ -217,7 +224,7 @@ TEST_CASE("HttpTransport does not take its proxy from the environment", "[condui
   const std::string proxy = ClosedHost();
   setenv("http_proxy", proxy.c_str(), 1);
   HttpTransport transport;
-  const absl::Status status = Send(transport, {server.address()}).status();
+  const absl::Status status = Send(transport, server.address()).status();
   unsetenv("http_proxy");
   CHECK(status == absl::OkStatus());
 }
@@ -226,16 +233,13 @@ TEST_CASE("HttpTransport knows that nothing was executed where nobody listens",
           "[conduit][http][fault]") {
   HttpTransport transport;
   const std::string host = ClosedHost();
-  const absl::Status refused = Send(transport, {host}).status();
+  const absl::Status refused = Send(transport, host).status();
   CHECK(OutcomeOf(refused) == Outcome::kNotExecuted);
   CHECK(refused.code() == absl::StatusCode::kUnavailable);
-  CHECK(refused.ToString().find("pod 'B': " + host) != std::string::npos);
-  const absl::Status no_name = Send(transport, {"http://nowhere.invalid:80"}).status();
+  CHECK(refused.ToString().find(host) != std::string::npos);
+  const absl::Status no_name = Send(transport, "http://nowhere.invalid:80").status();
   CHECK(OutcomeOf(no_name) == Outcome::kNotExecuted);
-  const absl::Status no_host = Send(transport, {}).status();
-  CHECK(OutcomeOf(no_host) == Outcome::kNotExecuted);
-  CHECK(no_host.message() == "pod 'B': the pods file names no host");
-  const absl::Status late = Send(transport, {host}, -absl::Seconds(1)).status();
+  const absl::Status late = Send(transport, host, -absl::Seconds(1)).status();
   CHECK(OutcomeOf(late) == Outcome::kNotExecuted);
   CHECK(late.code() == absl::StatusCode::kDeadlineExceeded);
 }
@@ -253,35 +257,65 @@ TEST_CASE("HttpTransport knows that half a request was not executed", "[conduit]
   const std::string host = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
   HttpTransport transport;
   WireRequest request = kRequest;
-  CHECK(OutcomeOf(Send(transport, {host}, absl::Milliseconds(100), request).status()) ==
+  CHECK(OutcomeOf(Send(transport, host, absl::Milliseconds(100), request).status()) ==
         Outcome::kTimedOut);
   for (int i = 0; i < 64; ++i) request.body += std::string(1'000'000, 'x');
-  const absl::Status half = Send(transport, {host}, absl::Milliseconds(500), request).status();
+  const absl::Status half = Send(transport, host, absl::Milliseconds(500), request).status();
   CHECK(OutcomeOf(half) == Outcome::kNotExecuted);
   CHECK(half.code() == absl::StatusCode::kDeadlineExceeded);
   close(listener);
 }
 
-TEST_CASE("HttpTransport tries the hosts of a pod in turn while nothing was executed",
-          "[conduit][http][fault]") {
-  Server first;
-  Server second;
-  HttpTransport transport;
-  const std::string down = ClosedHost();
-  CHECK(Send(transport, {down, first.address(), second.address()}).ok());
-  CHECK(first.requests().size() == 1);
-  // It begins with the host that answered last, wherever that stands in the list.
-  CHECK(Send(transport, {down, second.address(), first.address()}).ok());
-  CHECK(first.requests().size() == 2);
-  CHECK(second.requests().empty());
-  // What may have been executed is not sent to another host.
-  first.Script({{.action = Action::kClose}});
-  CHECK(OutcomeOf(Send(transport, {first.address(), second.address()}).status()) ==
-        Outcome::kUnknown);
-  CHECK(second.requests().empty());
-  const absl::Status none = Send(transport, {down, ClosedHost()}).status();
-  CHECK(OutcomeOf(none) == Outcome::kNotExecuted);
-  CHECK(none.ToString().find(down) != std::string::npos);
+TEST_CASE("HttpTransport ends a call that its caller stops", "[conduit][http]") {
+  Server server;
+  server.Script({{.action = Action::kStall}});
+  HttpTransport transport({.max_connections = 1});
+  // The first is in work, the second waits for the connection, the third was stopped before.
+  std::stop_source stop;
+  std::vector<std::future<absl::StatusOr<WireReply>>> replies;
+  const auto send = [&] {
+    const auto promise = std::make_shared<std::promise<absl::StatusOr<WireReply>>>();
+    replies.push_back(promise->get_future());
+    transport.Send({.pod = std::make_shared<const Pod>(Pod{.id = "B"}),
+                    .host = server.address(),
+                    .request = kRequest,
+                    .deadline = absl::Now() + absl::Seconds(50),
+                    .stop = stop.get_token(),
+                    .done = [promise](absl::StatusOr<WireReply> reply) {
+                      promise->set_value(std::move(reply));
+                    }});
+  };
+  send();
+  send();
+  while (server.requests().empty()) std::this_thread::yield();
+  stop.request_stop();
+  send();
+  for (auto& reply : replies) {
+    const absl::Status status = reply.get().status();
+    CHECK(OutcomeOf(status) == Outcome::kCancelled);
+    CHECK(status.code() == absl::StatusCode::kCancelled);
+  }
+  CHECK(server.requests().size() == 1);
+  // Its place is free again.
+  server.Script({{}});
+  CHECK(Send(transport, server.address()).status() == absl::OkStatus());
+}
+
+TEST_CASE("HttpTransport ends what is in flight when it is destroyed", "[conduit][http]") {
+  Server server;
+  server.Script({{.action = Action::kStall}});
+  std::promise<absl::Status> ended;
+  {
+    HttpTransport transport;
+    transport.Send(
+        {.pod = std::make_shared<const Pod>(Pod{.id = "B"}),
+         .host = server.address(),
+         .request = kRequest,
+         .deadline = absl::Now() + absl::Seconds(50),
+         .done = [&](const absl::StatusOr<WireReply>& reply) { ended.set_value(reply.status()); }});
+    while (server.requests().empty()) std::this_thread::yield();
+  }
+  CHECK(OutcomeOf(ended.get_future().get()) == Outcome::kUnknown);
 }
 
 TEST_CASE("HttpTransport waits for its turn within the deadline", "[conduit][http]") {
@@ -291,16 +325,16 @@ TEST_CASE("HttpTransport waits for its turn within the deadline", "[conduit][htt
   Outcome stalled_outcome{};
   std::thread stalled([&] {
     stalled_outcome =
-        OutcomeOf(Send(transport, {server.address()}, absl::Milliseconds(400)).status());
+        OutcomeOf(Send(transport, server.address(), absl::Milliseconds(400)).status());
   });
   while (server.requests().empty()) std::this_thread::yield();
-  const absl::Status status = Send(transport, {server.address()}, absl::Milliseconds(100)).status();
+  const absl::Status status = Send(transport, server.address(), absl::Milliseconds(100)).status();
   CHECK(OutcomeOf(status) == Outcome::kNotExecuted);
   CHECK(status.code() == absl::StatusCode::kDeadlineExceeded);
   CHECK(server.requests().size() == 1);
   // One that can wait gets the place of the first.
   server.Script({{}});
-  CHECK(Send(transport, {server.address()}).status() == absl::OkStatus());
+  CHECK(Send(transport, server.address()).status() == absl::OkStatus());
   stalled.join();
   CHECK(stalled_outcome == Outcome::kTimedOut);
 }
@@ -313,7 +347,7 @@ TEST_CASE("HttpTransport is used by many threads at the same time", "[conduit][h
   threads.reserve(8);
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&] {
-      for (int i = 0; i < 25; ++i) good += Send(transport, {server.address()}).ok() ? 1 : 0;
+      for (int i = 0; i < 25; ++i) good += Send(transport, server.address()).ok() ? 1 : 0;
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -339,11 +373,13 @@ TEST_CASE("HttpTransport speaks TLS and trusts only the authority of the pod",
   const auto send = [&](const std::string& presented, const std::string& trusted) {
     Server server({.certificate_file = directory.File(presented + ".pem"),
                    .key_file = directory.File(presented + ".key")});
-    const Pod pod{.id = "B",
-                  .hosts = {server.address()},
-                  .ca_file = trusted.empty() ? "" : directory.File(trusted + ".pem")};
+    const auto pod = std::make_shared<const Pod>(
+        Pod{.id = "B", .ca_file = trusted.empty() ? "" : directory.File(trusted + ".pem")});
     for (int i = 0; i < 2; ++i) {
-      const auto reply = transport.Send(pod, kRequest, absl::Now() + absl::Seconds(20));
+      const auto reply = SendAndWait(transport, {.pod = pod,
+                                                 .host = server.address(),
+                                                 .request = kRequest,
+                                                 .deadline = absl::Now() + absl::Seconds(20)});
       if (!reply.ok()) return reply.status();
     }
     CHECK(server.connections() == 1);

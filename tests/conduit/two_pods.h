@@ -85,7 +85,9 @@ class InProcessBed {
 
   // Sends to B what is not made by a conduit.
   WireReply Send(const WireRequest& request) {
-    return testing::ValueOf(network.Send(*a.pods().Find("B"), request, clock.Now()));
+    return testing::ValueOf(SendAndWait(
+        network,
+        {.pod = a.pods().Find("B"), .host = "B", .request = request, .deadline = clock.Now()}));
   }
 
   testing::FakeClock clock;
@@ -150,8 +152,11 @@ class HttpBed {
   }
 
   WireReply Send(const WireRequest& request) {
-    return testing::ValueOf(
-        transport.Send(*a.pods().Find("B"), request, clock.Now() + absl::Seconds(30)));
+    const auto pod = a.pods().Find("B");
+    return testing::ValueOf(SendAndWait(transport, {.pod = pod,
+                                                    .host = pod->hosts[0],
+                                                    .request = request,
+                                                    .deadline = clock.Now() + absl::Seconds(30)}));
   }
 
   testing::FakeClock clock;

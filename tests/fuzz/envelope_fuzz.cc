@@ -11,6 +11,7 @@
 #include "authenticator.h"
 #include "podkit/conduit/conduit.h"
 #include "tests/conduit/cheese.h"
+#include "tests/conduit/sync_transport.h"
 
 namespace podkit::conduit {
 namespace {
@@ -28,10 +29,10 @@ std::shared_ptr<Pods> PodsOf(std::string own_id) {
 }
 
 // Answers what it is told to.
-class Answering final : public Transport {
+class Answering final : public SyncTransport {
  public:
   std::function<WireReply(const WireRequest&)> answer;
-  absl::StatusOr<WireReply> Send(const Pod&, const WireRequest& request, absl::Time) override {
+  absl::StatusOr<WireReply> Exchange(const WireRequest& request) override {
     return answer(request);
   }
 };

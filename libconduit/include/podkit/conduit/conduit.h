@@ -5,15 +5,17 @@
 //   absl::StatusOr<EatCheez::Response> answer =
 //       conduit->Call<EatCheez>("B", {.name = "gouda", .origin = "nl"});
 //
-// Thread-safe once all responders are registered: Handle comes before the first Receive.
-// Ownership: shares `pods`; the transport must outlive the conduit. Opens no socket: mount Receive
-// at kConduitPath of any HTTP server (POST), and pass the headers of WireRequest and WireReply on.
+// Thread-safe once all responders are registered: Handle comes before the first request.
+// Ownership: shares `pods`; the transport must outlive the conduit. Destroying the conduit waits
+// for the calls that it makes and answers to end. Opens no socket: mount Receive at kConduitPath
+// of any HTTP server (POST), and pass the headers of WireRequest and WireReply on.
 // Errors: every call ends once; OutcomeOf(status) says how. See error.h and
 // docs/conduit-protocol.md.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,8 +27,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "podkit/conduit/call.h"
 #include "podkit/conduit/command.h"
 #include "podkit/conduit/pods.h"
+#include "podkit/conduit/scheduler.h"
 #include "podkit/conduit/transport.h"
 
 namespace podkit::conduit {
@@ -39,23 +43,25 @@ struct ConduitOptions {
   int max_json_depth = 64;                   // At most 512.
   // Between two pods; a request older than that is refused.
   absl::Duration max_clock_skew = absl::Seconds(60);
+  // Calls of one pod that are answered at a time; the next one is refused with Overloaded.
+  size_t max_calls_per_pod = 1024;
+  // For calls of Answer that must not run on its thread: how many at a time, and how many wait.
+  int worker_threads = 4;
+  size_t max_waiting_calls = 1024;
   // The transport must go by the same clock.
   std::function<absl::Time()> now = [] { return absl::Now(); };
+  // For what must happen later; null: the system's. Its clock counts in place of `now`.
+  std::shared_ptr<Scheduler> scheduler = nullptr;
   // May be empty. Called from any thread, without locks held.
   std::function<void(LogLevel, std::string_view)> log = {};
 };
 
-struct CallOptions {
-  absl::Duration timeout = absl::Seconds(10);
-  std::string actor = {};  // The user in whose name the call is made; empty for the pod itself.
-                           // UTF-8, at most 256 bytes.
-};
-
-// Who calls, as authenticated. Valid during the call.
-struct CallContext {
-  std::shared_ptr<const Pod> caller;
-  std::string actor;
-  absl::Time deadline;
+// How a responder is run.
+struct HandleOptions {
+  // It only touches memory, for a few microseconds: Answer may run it on its own thread.
+  bool quick = false;
+  // At a time; the next one is refused with Overloaded. 0: no limit of its own.
+  size_t max_in_flight = 0;
 };
 
 // What happened since the start, for one command.
@@ -79,11 +85,12 @@ class Conduit {
   const Pods& pods() const;
 
   // Makes `responder` answer command C: called as responder(context, [target,] arguments), from the
-  // threads that call Receive; returns absl::StatusOr<C::Response>, or absl::Status where the
-  // response is Nothing. An error that C does not declare reaches the caller as InternalError with
-  // a reference to this pod's log. Must not call back into the network while it answers.
+  // threads that call Receive or on the conduit's own; returns absl::StatusOr<C::Response>, or
+  // absl::Status where the response is Nothing. An error that C does not declare reaches the caller
+  // as InternalError with a reference to this pod's log. Must not call back into the network while
+  // it answers.
   template <Command C, typename Responder>
-  void Handle(Responder responder);
+  void Handle(Responder responder, const HandleOptions& options = {});
 
   // Calls C on `pod` and waits, at most options.timeout. Holds no lock meanwhile.
   template <Command C>
@@ -95,10 +102,29 @@ class Conduit {
   template <Command C>
   absl::StatusOr<typename C::Response> CallTarget(std::string_view pod, const TargetOf<C>& target,
                                                   const typename C::Arguments& arguments = {},
-                                                  const CallOptions& options = {});
+                                                  const CallOptions& options = {}) {
+    return CallAsync<C>(pod, target, arguments, options).get();
+  }
 
-  // Answers one request of another pod. Never fails: a refusal is a reply too.
+  // The same without waiting: the result comes through a future.
+  template <Command C>
+  std::future<absl::StatusOr<typename C::Response>> CallAsync(
+      std::string_view pod, const TargetOf<C>& target, const typename C::Arguments& arguments = {},
+      const CallOptions& options = {});
+
+  // The same without waiting: `done` gets the result once, from any thread and perhaps before Start
+  // returns. It must not block, for other results wait behind it.
+  template <Command C>
+  void Start(std::string_view pod, const TargetOf<C>& target,
+             const typename C::Arguments& arguments, const CallOptions& options,
+             std::function<void(absl::StatusOr<typename C::Response>)> done);
+
+  // Answers one request of another pod on this thread. Never fails: a refusal is a reply too.
   WireReply Receive(const WireRequest& request);
+
+  // Answers a call whose transport knows who calls; on this thread if the responder is quick, else
+  // on one of the conduit's own.
+  void Answer(ReceivedCall call);
 
   std::vector<CommandStats> Stats() const;
 
@@ -109,14 +135,17 @@ class Conduit {
                                                               const JsonValue& request)>;
   struct Impl;
 
-  void Register(const CommandInfo& info, std::vector<std::string_view> errors, Responder responder);
-  static void BeginRequest(JsonWriter& writer, const CommandInfo& info, const CallOptions& options);
-  // Signs and sends an envelope; the document of a reply whose result is "ok", or the error that it
-  // holds.
-  absl::StatusOr<JsonDocument> Exchange(std::string_view pod, const CommandInfo& info,
-                                        std::string envelope, const CallOptions& options);
+  void Register(const CommandInfo& info, std::vector<std::string_view> errors,
+                const HandleOptions& options, Responder responder);
+  // Sends a call whose own members are `envelope`, an object; `done` gets the document of a reply
+  // whose result is "ok", or the error that it holds.
+  void Exchange(std::string_view pod, const CommandInfo& info, std::string envelope,
+                const CallOptions& options, std::function<void(absl::StatusOr<JsonDocument>)> done);
   static absl::Status BadValue(std::string_view pod, const CommandInfo& info,
                                const absl::Status& status);
+  template <Command C>
+  static absl::StatusOr<typename C::Response> DecodeReply(std::string_view pod,
+                                                          absl::StatusOr<JsonDocument> reply);
 
   std::unique_ptr<Impl> impl_;
 };
@@ -156,7 +185,7 @@ absl::Status DecodeArguments(const JsonValue& request, Arguments* arguments) {
 }  // namespace internal
 
 template <Command C, typename R>
-void Conduit::Handle(R responder) {
+void Conduit::Handle(R responder, const HandleOptions& options) {
   CheckCommand<C>();
   using Target = TargetOf<C>;
   using Arguments = typename C::Arguments;
@@ -170,7 +199,7 @@ void Conduit::Handle(R responder) {
                   "a responder takes (const CallContext&, const Arguments&)");
   }
   Register(
-      C::kInfo, C::Errors::Classes(),
+      C::kInfo, C::Errors::Classes(), options,
       [responder = std::move(responder)](const CallContext& context,
                                          const JsonValue& request) -> absl::StatusOr<std::string> {
         Target target{};
@@ -204,17 +233,8 @@ void Conduit::Handle(R responder) {
 }
 
 template <Command C>
-absl::StatusOr<typename C::Response> Conduit::CallTarget(std::string_view pod,
-                                                         const TargetOf<C>& target,
-                                                         const typename C::Arguments& arguments,
-                                                         const CallOptions& options) {
-  CheckCommand<C>();
-  JsonWriter writer;
-  BeginRequest(writer, C::kInfo, options);
-  EncodeFields(writer, target);
-  internal::EncodeArguments(writer, arguments);
-  writer.EndObject();
-  auto reply = Exchange(pod, C::kInfo, writer.Take(), options);
+absl::StatusOr<typename C::Response> Conduit::DecodeReply(std::string_view pod,
+                                                          absl::StatusOr<JsonDocument> reply) {
   if (!reply.ok()) return std::move(reply).status();
   typename C::Response response{};
   if constexpr (!std::is_same_v<typename C::Response, Nothing>) {
@@ -224,6 +244,34 @@ absl::StatusOr<typename C::Response> Conduit::CallTarget(std::string_view pod,
     if (!status.ok()) return BadValue(pod, C::kInfo, status);
   }
   return response;
+}
+
+template <Command C>
+void Conduit::Start(std::string_view pod, const TargetOf<C>& target,
+                    const typename C::Arguments& arguments, const CallOptions& options,
+                    std::function<void(absl::StatusOr<typename C::Response>)> done) {
+  CheckCommand<C>();
+  JsonWriter writer;
+  writer.BeginObject();
+  EncodeFields(writer, target);
+  internal::EncodeArguments(writer, arguments);
+  writer.EndObject();
+  Exchange(pod, C::kInfo, writer.Take(), options,
+           [pod = std::string(pod), done = std::move(done)](absl::StatusOr<JsonDocument> reply) {
+             done(DecodeReply<C>(pod, std::move(reply)));
+           });
+}
+
+template <Command C>
+std::future<absl::StatusOr<typename C::Response>> Conduit::CallAsync(
+    std::string_view pod, const TargetOf<C>& target, const typename C::Arguments& arguments,
+    const CallOptions& options) {
+  using Result = absl::StatusOr<typename C::Response>;
+  const auto promise = std::make_shared<std::promise<Result>>();
+  auto result = promise->get_future();
+  Start<C>(pod, target, arguments, options,
+           [promise](Result answer) { promise->set_value(std::move(answer)); });
+  return result;
 }
 
 }  // namespace podkit::conduit

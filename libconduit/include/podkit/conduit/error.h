@@ -151,4 +151,37 @@ struct InternalError {
   }
 };
 
+// The responder has too much to do and did nothing for this call: try again after that time.
+// OutcomeOf says kNotExecuted.
+struct Overloaded {
+  static constexpr std::string_view kClass = "Overloaded";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kResourceExhausted;
+  absl::Duration retry_after;
+  static constexpr auto Fields() {
+    return std::make_tuple(Optional("retry_after_ms", &Overloaded::retry_after));
+  }
+};
+
+// The caller's deadline had passed before the responder began: nothing was done. OutcomeOf says
+// kNotExecuted.
+struct TooLate {
+  static constexpr std::string_view kClass = "TooLate";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kDeadlineExceeded;
+  static constexpr auto Fields() { return std::make_tuple(); }
+};
+
+// The call was made for a store whose write lock has gone to somebody else: nothing was done.
+struct StaleToken {
+  static constexpr std::string_view kClass = "StaleToken";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kFailedPrecondition;
+  std::string store;
+  int64_t token = 0;  // Of the call.
+  int64_t seen = 0;   // The greatest that this pod saw for the store.
+  static constexpr auto Fields() {
+    return std::make_tuple(Optional("store", &StaleToken::store),
+                           Optional("token", &StaleToken::token),
+                           Optional("seen", &StaleToken::seen));
+  }
+};
+
 }  // namespace podkit::conduit

@@ -1,8 +1,9 @@
 // Sends requests as HTTP POST with libcurl: kept connections, a deadline on every call, TLS when
 // the host's address says https.
 //
-// Thread-safe. Up to `max_connections` calls per host are in flight at a time; the next one waits
-// for its turn within its deadline.
+// Thread-safe. One thread carries all requests. Up to `max_connections` requests per host are in
+// flight at a time; the next one waits for its turn within its deadline. Destroying the transport
+// ends what is in flight.
 #pragma once
 
 #include <cstddef>
@@ -10,12 +11,15 @@
 #include <memory>
 #include <string>
 
-#include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "podkit/conduit/transport.h"
 
 namespace podkit::conduit {
+
+namespace internal {
+class HttpLoop;
+}  // namespace internal
 
 struct HttpTransportOptions {
   size_t max_connections = 64;  // Per host.
@@ -34,14 +38,10 @@ class HttpTransport final : public Transport {
   explicit HttpTransport(HttpTransportOptions options = {});
   ~HttpTransport() override;
 
-  // Tries the hosts of the pod in turn, beginning with the one that answered last, as long as
-  // nothing was executed.
-  absl::StatusOr<WireReply> Send(const Pod& pod, const WireRequest& request,
-                                 absl::Time deadline) override;
+  void Send(Sending sending) override;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  const std::unique_ptr<internal::HttpLoop> loop_;
 };
 
 }  // namespace podkit::conduit

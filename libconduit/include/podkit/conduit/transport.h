@@ -1,11 +1,16 @@
-// What carries a request to another pod and brings back its reply.
+// What carries a request to a host of another pod and brings back its reply.
 //
-// A transport moves bytes: it neither reads nor signs them. The conduit on each side does both, the
-// same way for every transport.
+// A transport moves bytes and does not read them. Most leave it to the conduit to sign what it
+// sends and to verify what it gets; a transport whose connections are authenticated says so, and
+// then tells who called.
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -29,16 +34,49 @@ struct WireReply {
   std::string body = {};
 };
 
+// One request on its way to one host.
+struct Sending {
+  std::shared_ptr<const Pod> pod;
+  std::string host;  // One of HostsOf(pod).
+  WireRequest request;
+  absl::Time deadline;
+  std::stop_token stop = {};  // The caller wants the reply no more.
+  // Called once, from any thread and perhaps before Send returns, without locks held.
+  std::function<void(absl::StatusOr<WireReply>)> done;
+};
+
+// A request that came over a transport which authenticates.
+struct ReceivedCall {
+  std::shared_ptr<const Pod> caller;
+  WireRequest request;
+  std::stop_token stop = {};             // The caller cancelled, or is gone.
+  std::function<void(WireReply)> reply;  // To be called once, from any thread.
+};
+
+struct TransportTraits {
+  // Both ends are proven and every byte is protected: requests and replies travel unsigned.
+  bool authenticates = false;
+  // A stop reaches the responder.
+  bool carries_stop = false;
+};
+
 // Thread-safe: any number of threads may send at the same time.
 class Transport {
  public:
   virtual ~Transport() = default;
 
-  // Sends `request` to one of the hosts of `pod` and waits for the reply until `deadline`. A
-  // failure is a TransportError that tells kNotExecuted from kUnknown and kTimedOut; a reply of any
-  // status is a success.
-  virtual absl::StatusOr<WireReply> Send(const Pod& pod, const WireRequest& request,
-                                         absl::Time deadline) = 0;
+  virtual TransportTraits traits() const { return {}; }
+
+  // The hosts of `pod` that can be tried now; may differ from call to call.
+  virtual std::vector<std::string> HostsOf(const Pod& pod) const { return pod.hosts; }
+
+  // Sends the request and calls `done` with the reply, whatever its status, or with a
+  // TransportError that tells kNotExecuted from kUnknown, kTimedOut (soon after the deadline) and
+  // kCancelled (soon after the stop). Does not block.
+  virtual void Send(Sending sending) = 0;
 };
+
+// Sends and waits.
+absl::StatusOr<WireReply> SendAndWait(Transport& transport, Sending sending);
 
 }  // namespace podkit::conduit

@@ -1,11 +1,13 @@
-#include "servers/http/worker_pool.h"
+#include "common/worker_pool.h"
 
+#include <atomic>
 #include <future>
 #include <latch>
+#include <thread>
 
 #include "tests/support/catch.h"
 
-namespace podkit::servers {
+namespace podkit {
 
 TEST_CASE("WorkerPool refuses at once what its queue cannot hold", "[worker_pool]") {
   WorkerPool pool(1, 2);
@@ -71,4 +73,4 @@ TEST_CASE("WorkerPool::Stop waits for what runs and drops what waits", "[worker_
   CHECK_FALSE(pool.Submit([] {}));
 }
 
-}  // namespace podkit::servers
+}  // namespace podkit

@@ -1,0 +1,58 @@
+// What travels with a call besides its arguments: who asks, for how long, and on whose behalf.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "absl/time/time.h"
+#include "podkit/conduit/pods.h"
+
+namespace podkit::conduit {
+
+// The write lock of the store that a call is made for. The other pod refuses a call whose token is
+// smaller than one it saw for that store: a holder that lost its lock cannot even send messages.
+struct StoreToken {
+  std::string store;  // Its id, at most 256 bytes.
+  int64_t token = 0;
+  int64_t transaction = 0;  // Of the store, as its holder counts them.
+  friend bool operator==(const StoreToken&, const StoreToken&) = default;
+};
+
+struct CallContext;
+
+struct CallOptions {
+  absl::Duration timeout = absl::Seconds(10);
+  // The user in whose name the call is made; empty for the pod itself. UTF-8, at most 256 bytes.
+  std::string actor = {};
+  // Ends the call early, here and, as soon as it can be told, at the responder.
+  std::stop_token stop = {};
+  // Makes a write safe to repeat: the other pod answers the same key of the same pod only once, and
+  // then with the same answer. UTF-8, at most 128 bytes.
+  std::string key = {};
+  // For tracing: a W3C traceparent, passed on as it is; at most 128 bytes.
+  std::string trace = {};
+  std::optional<StoreToken> store_token = {};
+  // Only this one of the pod's hosts, as the transport names it; empty for whichever serves best.
+  std::string host = {};
+
+  // For a call that is part of answering another one: its actor, trace, stop and what is left of
+  // its time at `now`.
+  static CallOptions Within(const CallContext& context, absl::Time now);
+};
+
+// Who calls, as authenticated. Valid during the call.
+struct CallContext {
+  std::shared_ptr<const Pod> caller;
+  std::string actor;
+  absl::Time deadline;
+  std::stop_token stop = {};  // The caller wants the answer no more: stop when it is convenient.
+  std::string key = {};       // "" if the caller gave none.
+  std::string trace = {};
+  std::optional<StoreToken> store_token = {};
+};
+
+}  // namespace podkit::conduit

@@ -1,0 +1,168 @@
+#include "responders.h"
+
+#include <algorithm>
+#include <cassert>
+#include <exception>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "fmt/format.h"
+#include "hmac.h"
+#include "outcome.h"
+#include "utf8.h"
+
+namespace podkit::conduit::internal {
+namespace {
+
+constexpr absl::Duration kRetryAfter = absl::Milliseconds(100);
+
+absl::Status Busy(std::string_view pod, std::string_view action, std::string_view what) {
+  return conduit::MakeError(Overloaded{kRetryAfter},
+                            fmt::format("pod '{}' did not begin '{}': {}; try again in {}", pod,
+                                        action, what, absl::FormatDuration(kRetryAfter)));
+}
+
+WireReply MakeReply(const absl::StatusOr<std::string>& answer) {
+  return answer.ok() ? OkReply(*answer) : ExceptionReply(answer.status());
+}
+
+}  // namespace
+
+Responders::Opened::Opened(Responders* responders, std::shared_ptr<const Pod> caller,
+                           JsonDocument document)
+    : responders_(responders), caller_(std::move(caller)), document_(std::move(document)) {}
+
+Responders::Opened::~Opened() {
+  if (command_ != nullptr) --command_->in_flight;
+  if (admitted_) responders_->admission_.Leave(caller_->id);
+}
+
+Responders::Responders(std::string own_pod, const ConduitOptions& options,
+                       std::function<absl::Time()> now)
+    : own_pod_(std::move(own_pod)),
+      options_(options),
+      now_(std::move(now)),
+      json_limits_{options.max_body_bytes, options.max_json_depth},
+      admission_(options.max_calls_per_pod) {}
+
+void Responders::Register(const CommandInfo& info, std::vector<std::string_view> errors,
+                          const HandleOptions& options, Responder responder) {
+  const auto [entry, inserted] = commands_.try_emplace(std::string(info.name));
+  assert(inserted && "a command has two responders");
+  static_cast<void>(inserted);
+  entry->second.errors = std::move(errors);
+  entry->second.options = options;
+  entry->second.responder = std::move(responder);
+}
+
+absl::StatusOr<std::unique_ptr<Responders::Opened>> Responders::Open(
+    std::shared_ptr<const Pod> caller, const WireRequest& request, std::stop_token stop) {
+  PODKIT_ASSIGN_OR_RETURN(JsonDocument document, ParseRequest(request, json_limits_));
+  auto opened = std::make_unique<Opened>(this, std::move(caller), std::move(document));
+  PODKIT_ASSIGN_OR_RETURN(opened->head_, ReadRequestHead(opened->document_.root()));
+  opened->received_ = now_();
+  PODKIT_RETURN_IF_ERROR(Admit(*opened));
+  if (stop.stop_possible()) {
+    opened->stop_ = std::move(stop);
+  } else if (!opened->head_.call.empty()) {
+    opened->running_.emplace(&running_, opened->caller_->id, std::string(opened->head_.call));
+    opened->stop_ = opened->running_->token();
+  }
+  return opened;
+}
+
+absl::Status Responders::Admit(Opened& opened) {
+  const std::string action(opened.head_.action.substr(0, 64));
+  const auto command = commands_.find(opened.head_.action);
+  if (command == commands_.end()) {
+    return conduit::MakeError(UnknownAction{action, options_.version},
+                              fmt::format("pod '{}' (version {}) knows no action '{}'", own_pod_,
+                                          options_.version, action));
+  }
+  if (!admission_.Enter(opened.caller_->id)) {
+    return Busy(own_pod_, action, "too many calls of this caller are in work");
+  }
+  opened.admitted_ = true;
+  opened.command_ = &command->second;
+  const size_t limit = command->second.options.max_in_flight;
+  if (++command->second.in_flight > limit && limit > 0) {
+    return Busy(own_pod_, action, "too many calls of this command are in work");
+  }
+  if (opened.head_.store_token) return token_guard_.Check(*opened.head_.store_token);
+  return absl::OkStatus();
+}
+
+WireReply Responders::RefuseBusy(const Opened& opened) const {
+  return MakeReply(Busy(own_pod_, opened.head_.action, "too many calls wait for a thread"));
+}
+
+WireReply Responders::Run(Opened& opened) {
+  const absl::Time start = now_();
+  const Answer answer = AnswerCommand(opened);
+  opened.command_->received.Add(answer.ok(), now_() - start);
+  return MakeReply(answer);
+}
+
+Responders::Answer Responders::AnswerCommand(const Opened& opened) {
+  const RequestHead& head = opened.head_;
+  const CallContext context{.caller = opened.caller_,
+                            .actor = std::string(head.actor),
+                            .deadline = opened.received_ + head.timeout,
+                            .stop = opened.stop_,
+                            .key = std::string(head.key),
+                            .trace = std::string(head.trace),
+                            .store_token = head.store_token};
+  if (now_() >= context.deadline || context.stop.stop_requested()) {
+    return conduit::MakeError(TooLate{}, fmt::format("the time of '{}' was over before pod '{}' "
+                                                     "began with it",
+                                                     head.action, own_pod_));
+  }
+  Answer answer = CallResponder(*opened.command_, context, opened.document_.root());
+  if (!answer.ok()) {
+    const std::string error_class = ErrorClass(answer.status());
+    const auto& errors = opened.command_->errors;
+    const bool declared = IsConduitError(error_class) ||
+                          std::find(errors.begin(), errors.end(), error_class) != errors.end();
+    if (declared && IsUtf8(ErrorFieldsJson(answer.status()))) return answer;
+    return Conceal(head.action, context, answer.status());
+  }
+  if (!IsUtf8(*answer)) {
+    return Conceal(head.action, context, absl::InternalError("a text in the answer is not UTF-8"));
+  }
+  if (answer->size() > options_.max_body_bytes) {
+    const auto limit = static_cast<int64_t>(options_.max_body_bytes);
+    return conduit::MakeError(
+        BodyTooLarge{limit},
+        fmt::format("'{}' was executed, but its answer of {} bytes is larger than the limit of {}",
+                    head.action, answer->size(), limit));
+  }
+  return answer;
+}
+
+Responders::Answer Responders::CallResponder(const Command& command, const CallContext& context,
+                                             const JsonValue& request) const {
+  try {
+    return command.responder(context, request);
+  } catch (const std::exception& exception) {
+    return absl::InternalError(fmt::format("threw {}", exception.what()));
+  } catch (...) {
+    return absl::UnknownError("threw something that is not a std::exception");
+  }
+}
+
+absl::Status Responders::Conceal(std::string_view action, const CallContext& context,
+                                 const absl::Status& cause) const {
+  const std::string reference = fmt::format("{}-{}", own_pod_, RandomHex(8));
+  if (options_.log) {
+    options_.log(
+        LogLevel::kError,
+        fmt::format("{}: '{}' called by pod '{}' for '{}' failed: {}", reference, action,
+                    context.caller->id, ForLog(context.actor), ForLog(cause.ToString(), 4096)));
+  }
+  return conduit::MakeError(InternalError{reference},
+                            fmt::format("pod '{}' failed to answer '{}'; its log has the cause "
+                                        "under {}",
+                                        own_pod_, action, reference));
+}
+
+}  // namespace podkit::conduit::internal

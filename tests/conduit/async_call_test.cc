@@ -1,0 +1,303 @@
+// Calls that do not wait, calls that are stopped, and what travels with a call.
+#include <future>
+#include <latch>
+#include <stop_token>
+
+#include "admission.h"
+#include "cheese.h"
+#include "running_calls.h"
+#include "two_pods.h"
+
+namespace podkit::conduit {
+namespace {
+
+using testing::ValueOf;
+
+// Waits in its responder until the caller stops the call or the test lets it go.
+struct Wait {
+  static constexpr CommandInfo kInfo = {.name = "wait", .effect = Effect::kRead};
+  using Arguments = Nothing;
+  using Response = Nothing;
+  using Errors = ErrorList<>;
+};
+
+// Serves Wait and notes how it went. Thread-safe.
+class Waiting {
+ public:
+  void Serve(Conduit& conduit, const HandleOptions& options = {}) {
+    conduit.Handle<Wait>(
+        [this](const CallContext& context, const Nothing&) {
+          started_.count_down();
+          std::promise<void> stopped;
+          const std::stop_callback on_stop(context.stop, [&] {
+            stopped_ = true;
+            stopped.set_value();
+          });
+          if (context.stop.stop_possible()) stopped.get_future().wait();
+          return absl::OkStatus();
+        },
+        options);
+  }
+  void AwaitStart() { started_.wait(); }
+  bool stopped() const { return stopped_; }
+
+ private:
+  std::latch started_{1};
+  std::atomic<bool> stopped_ = false;
+};
+
+// In process, with threads of the network's own.
+struct ThreadedBed {
+  LogLines log;
+  InProcessNetwork network{4};
+  Conduit a{PodsOf("A"), &network};
+  Conduit b{PodsOf("B"), &network, {.log = log.sink()}};
+  ThreadedBed() {
+    network.Connect("B", [this](const WireRequest& request) { return b.Receive(request); });
+  }
+  ~ThreadedBed() { network.Connect("B", {}); }
+};
+
+void ServeOrigin(Conduit& conduit, const std::string& origin) {
+  conduit.Handle<EatCheez>(
+      [origin](const CallContext&,
+               const EatCheez::Arguments&) -> absl::StatusOr<EatCheez::Response> {
+        return EatCheez::Response{.rating = 1, .text = origin};
+      });
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("A result comes through a future or a callback", "[conduit][async]",
+                   InProcessBed, HttpBed, ThreadedBed) {
+  TestType bed;
+  ServeOrigin(bed.b, "b");
+  auto first = bed.a.template CallAsync<EatCheez>("B", {}, {.name = "gouda"});
+  auto second = bed.a.template CallAsync<EatCheez>("C", {}, {.name = "gouda"});
+  std::promise<std::string> called;
+  bed.a.template Start<EatCheez>("B", {}, {.name = "edam"}, {},
+                                 [&](const absl::StatusOr<EatCheez::Response>& answer) {
+                                   called.set_value(answer.ok() ? answer->text : "failed");
+                                 });
+  CHECK(ValueOf(first.get()).text == "b");
+  CHECK(second.get().status().code() == absl::StatusCode::kNotFound);
+  CHECK(called.get_future().get() == "b");
+}
+
+TEMPLATE_TEST_CASE("A stop ends the call here and reaches the responder", "[conduit][async][stop]",
+                   HttpBed, ThreadedBed) {
+  TestType bed;
+  Waiting waiting;
+  waiting.Serve(bed.b);
+  std::stop_source stop;
+  auto result = bed.a.template CallAsync<Wait>("B", {}, {}, {.stop = stop.get_token()});
+  waiting.AwaitStart();
+  stop.request_stop();
+  const absl::Status status = result.get().status();
+  CHECK(OutcomeOf(status) == Outcome::kCancelled);
+  CHECK(status.code() == absl::StatusCode::kCancelled);
+  while (!waiting.stopped()) std::this_thread::yield();
+}
+
+TEST_CASE("A call that was stopped before it began is not sent", "[conduit][async][stop]") {
+  InProcessBed bed;
+  int requests = 0;
+  bed.network.SetTap([&](std::string_view, const WireRequest&, const WireReply&) { ++requests; });
+  std::stop_source stop;
+  stop.request_stop();
+  const absl::Status status = bed.a.Call<Ping>("B", {}, {.stop = stop.get_token()}).status();
+  CHECK(OutcomeOf(status) == Outcome::kCancelled);
+  CHECK(requests <= 1);  // Only the word that it is wanted no more.
+}
+
+TEST_CASE("A pod can stop its own calls only", "[conduit][async][stop]") {
+  internal::RunningCalls calls;
+  std::optional<internal::RunningCalls::Entry> entry(std::in_place, &calls, "A", "1");
+  const std::stop_token token = entry->token();
+  calls.Stop("B", "1");
+  calls.Stop("A", "2");
+  CHECK_FALSE(token.stop_requested());
+  calls.Stop("A", "1");
+  CHECK(token.stop_requested());
+  entry.reset();
+  calls.Stop("A", "1");
+}
+
+TEST_CASE("Hosts are tried in turn while nothing was executed", "[conduit][async][hosts]") {
+  InProcessBed bed;
+  bed.network.Connect("B", {});
+  std::string answered;
+  const auto connect = [&](const std::string& host) {
+    bed.network.ConnectHost("B", host, [&, host](const WireRequest& request) {
+      answered += host + " ";
+      return bed.b.Receive(request);
+    });
+  };
+  connect("b1");
+  connect("b2");
+  CHECK(bed.a.Call<Ping>("B").ok());
+  CHECK(answered == "b1 ");
+  // It begins with the host that answered last.
+  bed.network.SetFault("b1", InProcessNetwork::Fault::kRefuse);
+  CHECK(bed.a.Call<Ping>("B").ok());
+  bed.network.SetFault("b1", InProcessNetwork::Fault::kNone);
+  CHECK(bed.a.Call<Ping>("B").ok());
+  CHECK(answered == "b1 b2 b2 ");
+  // What may have been executed is not sent to another host.
+  bed.network.SetFault("b2", InProcessNetwork::Fault::kLoseReply);
+  CHECK(OutcomeOf(bed.a.Call<Ping>("B").status()) == Outcome::kUnknown);
+  CHECK(answered == "b1 b2 b2 b2 ");
+  CHECK(bed.a.Call<Ping>("B", {}, {.host = "b1"}).ok());
+  CHECK(answered == "b1 b2 b2 b2 b1 ");
+  bed.network.SetFault("b1", InProcessNetwork::Fault::kRefuse);
+  bed.network.SetFault("b2", InProcessNetwork::Fault::kRefuse);
+  const absl::Status none = bed.a.Call<Ping>("B").status();
+  CHECK(OutcomeOf(none) == Outcome::kNotExecuted);
+  CHECK(none.message() == "pod 'B': it is down; it is down; it is down");
+}
+
+TEST_CASE("A pod without hosts cannot be called", "[conduit][async][hosts]") {
+  HttpTransport transport;
+  Conduit a(PodsOf("A"), &transport);
+  const absl::Status status = a.Call<Ping>("B").status();
+  CHECK(OutcomeOf(status) == Outcome::kNotExecuted);
+  CHECK(status.message() == "pod 'B': no host of it is known");
+}
+
+TEMPLATE_TEST_CASE("What travels with a call reaches the responder", "[conduit][async][context]",
+                   InProcessBed, HttpBed) {
+  TestType bed;
+  std::optional<CallContext> seen;
+  bed.b.template Handle<Wait>([&](const CallContext& context, const Nothing&) {
+    seen = context;
+    return absl::OkStatus();
+  });
+  const StoreToken token{.store = "s", .token = 7, .transaction = 3};
+  REQUIRE(
+      bed.a
+          .template Call<Wait>(
+              "B", {}, {.actor = "zoe", .key = "k1", .trace = "00-1-2-01", .store_token = token})
+          .ok());
+  REQUIRE(seen);
+  CHECK(seen->actor == "zoe");
+  CHECK(seen->key == "k1");
+  CHECK(seen->trace == "00-1-2-01");
+  CHECK(seen->store_token == token);
+  CHECK_FALSE(seen->stop.stop_possible());
+  // A call inside the answer has what is left of the time.
+  const CallOptions inner = CallOptions::Within(*seen, seen->deadline - absl::Seconds(4));
+  CHECK(inner.timeout == absl::Seconds(4));
+  CHECK(inner.actor == "zoe");
+  CHECK(inner.trace == "00-1-2-01");
+  CHECK(inner.key.empty());
+}
+
+TEMPLATE_TEST_CASE("A stale token is refused before anything is done", "[conduit][async][context]",
+                   InProcessBed, HttpBed) {
+  TestType bed;
+  int executed = 0;
+  bed.b.template Handle<Wait>([&](const CallContext&, const Nothing&) {
+    ++executed;
+    return absl::OkStatus();
+  });
+  const auto call = [&](const std::string& store, int64_t token) {
+    return bed.a
+        .template Call<Wait>("B", {}, {.store_token = StoreToken{.store = store, .token = token}})
+        .status();
+  };
+  CHECK(call("s", 7) == absl::OkStatus());
+  CHECK(call("s", 7) == absl::OkStatus());
+  CHECK(call("s", 8) == absl::OkStatus());
+  CHECK(call("other", 1) == absl::OkStatus());
+  const absl::Status stale = call("s", 7);
+  CHECK(stale.code() == absl::StatusCode::kFailedPrecondition);
+  const auto error = GetError<StaleToken>(stale);
+  REQUIRE(error);
+  CHECK(error->store == "s");
+  CHECK(error->token == 7);
+  CHECK(error->seen == 8);
+  CHECK(executed == 4);
+}
+
+TEST_CASE("A responder that has enough to do refuses the next call", "[conduit][async][limits]") {
+  ThreadedBed bed;
+  Waiting waiting;
+  waiting.Serve(bed.b, {.max_in_flight = 1});
+  std::stop_source stop;
+  auto first = bed.a.CallAsync<Wait>("B", {}, {}, {.stop = stop.get_token()});
+  waiting.AwaitStart();
+  const absl::Status status = bed.a.Call<Wait>("B").status();
+  CHECK(OutcomeOf(status) == Outcome::kNotExecuted);
+  CHECK(status.code() == absl::StatusCode::kResourceExhausted);
+  const auto error = GetError<Overloaded>(status);
+  REQUIRE(error);
+  CHECK(error->retry_after > absl::ZeroDuration());
+  CHECK(bed.a.Call<Ping>("B").ok());
+  stop.request_stop();
+  CHECK(OutcomeOf(first.get().status()) == Outcome::kCancelled);
+  while (!waiting.stopped()) std::this_thread::yield();
+}
+
+TEST_CASE("One pod cannot take all calls", "[conduit][async][limits]") {
+  internal::Admission admission(2);
+  CHECK(admission.Enter("A"));
+  CHECK(admission.Enter("A"));
+  CHECK_FALSE(admission.Enter("A"));
+  CHECK(admission.Enter("B"));
+  admission.Leave("A");
+  CHECK(admission.Enter("A"));
+}
+
+TEST_CASE("Answer replies from this thread or from one of its own", "[conduit][async][answer]") {
+  InProcessBed bed(ConduitOptions{.worker_threads = 1, .max_waiting_calls = 1});
+  const auto caller = bed.b.pods().Find("A");
+  const auto ask = [&](std::string body, std::stop_token stop = {}) {
+    auto reply = std::make_shared<std::promise<WireReply>>();
+    auto result = reply->get_future();
+    bed.b.Answer({.caller = caller,
+                  .request = {.content_type = "application/json", .body = std::move(body)},
+                  .stop = std::move(stop),
+                  .reply = [reply](WireReply answer) { reply->set_value(std::move(answer)); }});
+    return result;
+  };
+  Waiting waiting;
+  waiting.Serve(bed.b);
+  std::stop_source stop;
+  auto running = ask(R"({"action":"wait"})", stop.get_token());
+  waiting.AwaitStart();
+  auto queued = ask(R"({"action":"wait"})");
+  const WireReply refused = ask(R"({"action":"wait"})").get();
+  CHECK(refused.status == 400);
+  CHECK(refused.body.find("Overloaded") != std::string::npos);
+  CHECK(ask(R"({"action":"ping"})").get().body == R"({"result":"ok"})");
+  CHECK(ask("[]").get().body.find("BadJson") != std::string::npos);
+  stop.request_stop();
+  CHECK(running.get().status == 200);
+  CHECK(queued.get().status == 200);
+}
+
+TEST_CASE("A call whose time passed while it waited is not begun", "[conduit][async][deadline]") {
+  InProcessBed bed(ConduitOptions{.worker_threads = 1});
+  Waiting waiting;
+  waiting.Serve(bed.b);
+  std::promise<WireReply> first;
+  std::promise<WireReply> second;
+  std::stop_source stop;
+  const auto ask = [&](std::promise<WireReply>& reply, const std::string& action,
+                       std::stop_token token) {
+    bed.b.Answer({.caller = bed.b.pods().Find("A"),
+                  .request = {.content_type = "application/json",
+                              .body = R"({"timeout_ms":50,"action":")" + action + "\"}"},
+                  .stop = std::move(token),
+                  .reply = [&](WireReply answer) { reply.set_value(std::move(answer)); }});
+  };
+  ask(first, "wait", stop.get_token());
+  waiting.AwaitStart();
+  ask(second, "wait", {});
+  bed.clock.Advance(absl::Milliseconds(50));
+  stop.request_stop();
+  CHECK(first.get_future().get().status == 200);
+  CHECK(second.get_future().get().body.find("TooLate") != std::string::npos);
+}
+
+}  // namespace podkit::conduit
