@@ -134,9 +134,9 @@ void AddOwnerVerbs(CommandLine* line, const std::shared_ptr<Options>& options) {
       });
   invite->add_option("COLLECTION", options->collection, "Name of the collection")->required();
   invite->add_option("USER", options->viewer, "Uid of the user to invite")->required();
-  invite->add_option("--access", options->access, "read or read-write [read]")
+  invite->add_option("--access", options->access, "read-write, read or busy [read]")
       ->type_name("ACCESS")
-      ->check(CLI::IsMember({"read", "read-write"}));
+      ->check(CLI::IsMember({"read-write", "read", "busy"}));
   invite->add_option("--summary", options->summary, "The text of the invitation")
       ->type_name("WORDS");
 

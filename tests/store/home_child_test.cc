@@ -57,6 +57,50 @@ std::vector<std::string> NamesOf(const std::vector<ObjectInfo>& objects) {
 
 using Names = std::vector<std::string>;
 
+TEST_CASE("Many objects come with their texts in one call", "[store][child][bulk]") {
+  Collection collection;
+  for (const char* name : {"a", "b", "c"}) {
+    ValueOf(collection.owner().PutObject(name, store::Bytes{Event(name)}, {}));
+  }
+  int calls = 0;
+  collection.cluster().network().SetTap(
+      [&](std::string_view, const auto&, const auto&) { ++calls; });
+  const auto objects = ValueOf(collection.child().Multiget({"c", "nothing", "a"}));
+  CHECK(calls <= 1);
+  collection.cluster().network().SetTap(nullptr);
+  REQUIRE(objects.size() == 2);
+  CHECK(objects[0].info.name == "c");
+  CHECK(objects[0].text.data == Event("c"));
+  CHECK(objects[1].info.etag == ValueOf(collection.child().FindObject({.name = "a"})).etag);
+}
+
+TEST_CASE("The tokens of all collections come in one call to each pod", "[store][child][bulk]") {
+  Collection collection;
+  int calls = 0;
+  collection.cluster().network().SetTap(
+      [&](std::string_view, const auto&, const auto&) { ++calls; });
+  const auto tokens = ValueOf(collection.home().SyncTokens());
+  CHECK(calls <= 2);
+  collection.cluster().network().SetTap(nullptr);
+  REQUIRE_FALSE(tokens.empty());
+  size_t found = 0;
+  for (const store::CollectionToken& token : tokens) {
+    const auto child = ValueOf(collection.home().ChildWith({.name = token.name}));
+    CHECK(token.sync_token == ValueOf(child->SyncToken()));
+    CHECK(token.error.empty());
+    found += token.name == collection.child().info().name ? 1 : 0;
+  }
+  CHECK(found == 1);
+  collection.cluster().network().SetFault("A", PodCluster::Fault::kRefuse);
+  const auto partly = collection.home().SyncTokens();
+  if (!partly.ok()) return;  // The home itself is there.
+  for (const store::CollectionToken& token : *partly) {
+    const bool elsewhere = token.name == "anns" && collection.home().uid() == "bob";
+    CHECK(token.error == (elsewhere ? "PodUnavailable" : ""));
+    CHECK(token.sync_token.empty() == elsewhere);
+  }
+}
+
 TEST_CASE("A collection is the same one whichever way it is found", "[store][child]") {
   Collection collection;
   const auto by_id = ValueOf(collection.home().ChildWith({.id = collection.owner().info().id}));

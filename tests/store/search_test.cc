@@ -2,6 +2,7 @@
 
 #include "calendar_text.h"
 #include "collection_fixture.h"
+#include "internal/object_table.h"
 
 namespace podkit::store {
 namespace {
@@ -96,6 +97,65 @@ TEST_CASE_METHOD(SearchFixture, "A changed object is found where it is now", "[s
   CHECK(Between("20270302T000000Z", "20270303T000000Z") == Names{"a"});
   ValueOf(work->MoveObject("a", "home", "a"));
   CHECK(Between("20270302T000000Z", "20270303T000000Z").empty());
+}
+
+TEST_CASE_METHOD(SearchFixture, "What a query reads follows what it finds",
+                 "[store][search][bulk]") {
+  // A thousand single events, three a day, and series that meet once a year, all long before.
+  for (int i = 0; i < 1000; ++i) {
+    const absl::Time start = At("20200101T080000Z") + i / 3 * absl::Hours(24);
+    Add(std::to_string(i), Component("VEVENT", {"DTSTART:" + Text(start), "DURATION:PT1H"}));
+  }
+  for (int i = 0; i < 100; ++i) {
+    const absl::Time start = At("19900401T080000Z") + i * absl::Hours(24);
+    Add("yearly" + std::to_string(i),
+        Component("VEVENT", {"DTSTART:" + Text(start), "DURATION:PT1H", "RRULE:FREQ=YEARLY"}));
+  }
+  const auto texts_read = [&](const TimeRange& range) {
+    int texts = 0;
+    CHECK(store().Read([&](Database& database) {
+      return ObjectTable(database, "work", "work")
+          .VisitTexts(range, [&](const ObjectInfo&, const std::string&) { ++texts; });
+    }) == absl::OkStatus());
+    return texts;
+  };
+  CHECK(texts_read(Range("20200301T000000Z", "20200302T000000Z")) == 3);
+  CHECK(texts_read(Range("20200301T000000Z", "20200308T000000Z")) == 21);
+  CHECK(texts_read(Range("20200402T000000Z", "20200403T000000Z")) <= 6);
+  CHECK(texts_read(Range("20300101T000000Z", "20300102T000000Z")) == 0);
+  CHECK(texts_read({}) == 1100);
+  // And the index leads there: no step of the plan looks through all spans.
+  std::string plan;
+  CHECK(store().Read([&](Database& database) {
+    return database.Query("EXPLAIN QUERY PLAN " + ObjectTable::SpanQuery(),
+                          {"work", int64_t{0}, int64_t{0}},
+                          [&](const Row& row) { plan += row.Text(3) + "\n"; });
+  }) == absl::OkStatus());
+  INFO(plan);
+  CHECK(plan.find("SEARCH object_span USING PRIMARY KEY (collection_id=? AND level=? AND "
+                  "starts_at>? AND starts_at<?)") != std::string::npos);
+  CHECK(plan.find("SCAN object") == std::string::npos);
+}
+
+TEST_CASE_METHOD(SearchFixture, "Every instance is found, however the index groups them",
+                 "[store][search]") {
+  // Every second week for ever, one instance moved far away, one long instance.
+  Add("1", Component("VEVENT", {"DTSTART:20260105T100000Z", "DURATION:PT1H",
+                                "RRULE:FREQ=WEEKLY;INTERVAL=2"}) +
+               Component("VEVENT", {"RECURRENCE-ID:20260119T100000Z", "DTSTART:20220101T100000Z",
+                                    "DURATION:PT1H"}) +
+               Component("VEVENT", {"RECURRENCE-ID:20260202T100000Z", "DTSTART:20260202T100000Z",
+                                    "DTEND:20260301T000000Z"}));
+  for (int i = 0; i < 300; ++i) {
+    const absl::Time start = At("20260105T100000Z") + i * absl::Hours(24 * 14);
+    INFO(Text(start));
+    CHECK(Find({.start = start, .end = start + absl::Hours(1)}).size() == (i == 1 ? 0 : 1));
+    const absl::Time week_later = start + absl::Hours(24 * 7);
+    CHECK(Find({.start = week_later, .end = week_later + absl::Hours(1)}).size() ==
+          (i == 2 || i == 3 ? 1 : 0));
+  }
+  CHECK(Between("20220101T000000Z", "20220102T000000Z") == Names{"1"});
+  CHECK(Between("20260220T000000Z", "20260221T000000Z") == Names{"1"});
 }
 
 TEST_CASE_METHOD(SearchFixture, "A query that makes no sense is refused", "[store][search]") {

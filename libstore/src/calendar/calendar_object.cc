@@ -105,6 +105,29 @@ CalendarObject::Instance ToInstance(const Occurrence& occurrence) {
   return instance;
 }
 
+absl::Time FromUtc(calendar::Utc utc) { return absl::FromUnixSeconds(utc); }
+
+// The part of [start, end) that lies in `range`.
+void AddBusyTime(calendar::Utc start, calendar::Utc end, BusyKind kind, const TimeRange& range,
+                 std::vector<CalendarObject::BusyTime>* times) {
+  const absl::Time first = std::max(FromUtc(start), range.start);
+  const absl::Time last = std::min(FromUtc(end), range.end);
+  if (first < last) times->push_back({.start = first, .end = last, .kind = kind});
+}
+
+void AddBusyTimes(const Occurrence& occurrence, const TimeRange& range,
+                  std::vector<CalendarObject::BusyTime>* times) {
+  const calendar::ComponentTimes& component = *occurrence.component;
+  if (component.busy_kind && occurrence.start && occurrence.end) {
+    AddBusyTime(*occurrence.start, *occurrence.end, *component.busy_kind, range, times);
+  }
+  if (occurrence.kind != calendar::ComponentKind::kFreeBusy) return;
+  for (size_t i = 0; i < occurrence.busy.size(); ++i) {
+    const auto& [start, end] = occurrence.busy[i];
+    if (component.busy_kinds[i]) AddBusyTime(start, end, *component.busy_kinds[i], range, times);
+  }
+}
+
 }  // namespace
 
 struct CalendarObject::Series : CheckedObject {
@@ -155,6 +178,20 @@ CalendarObject::Expansion CalendarObject::Expand(const TimeRange& range, size_t 
   std::sort(expansion.instances.begin(), expansion.instances.end(),
             [](const Instance& a, const Instance& b) { return a.start < b.start; });
   return expansion;
+}
+
+CalendarObject::BusyTimes CalendarObject::BusyTimesIn(const TimeRange& range, size_t max_times,
+                                                      const absl::TimeZone& floating_zone) const {
+  const UtcRange utc = ToUtcRange(range);
+  calendar::Budget budget;
+  BusyTimes busy;
+  const Walk walk = ForEachOccurrence(series_->times, utc.start, utc.end, floating_zone, &budget,
+                                      [&](const Occurrence& occurrence) {
+                                        AddBusyTimes(occurrence, range, &busy.times);
+                                        return busy.times.size() <= max_times;
+                                      });
+  busy.complete = walk == Walk::kFinished;
+  return busy;
 }
 
 absl::StatusOr<CalendarObjectInfo> ValidateCalendarObject(std::string_view text,

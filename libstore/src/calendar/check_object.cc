@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "calendar/display_text.h"
+#include "calendar/spans.h"
 #include "calendar/time_range.h"
 #include "common/status_macros.h"
 #include "common/text.h"
@@ -177,6 +178,7 @@ absl::StatusOr<CheckedObject> CheckObject(const ObjectParts& parts, CalendarSour
   object.info.component = main.front()->name;
   object.info.summary = SummaryOf(MasterOf(main));
   object.info.bounds = BoundsOfSeries(object.times);
+  object.info.spans = SpansOf(object.times, object.info.bounds);
   object.info.has_recurrence = std::any_of(
       object.times.components.begin(), object.times.components.end(),
       [](const ComponentTimes& times) { return times.recurs() || times.recurrence_id; });

@@ -8,6 +8,15 @@
 namespace podkit::store::calendar {
 namespace {
 
+// FBTYPE: what is not known counts as busy (RFC 5545 section 3.2.9).
+std::optional<BusyKind> FreeBusyTypeOf(const Property& property) {
+  const std::string_view type = FindParameter(property, "FBTYPE").value_or("BUSY");
+  if (EqualsIgnoreCase(type, "FREE")) return std::nullopt;
+  if (EqualsIgnoreCase(type, "BUSY-TENTATIVE")) return BusyKind::kTentative;
+  if (EqualsIgnoreCase(type, "BUSY-UNAVAILABLE")) return BusyKind::kUnavailable;
+  return BusyKind::kBusy;
+}
+
 class Reader {
  public:
   explicit Reader(const Component& component) : component_(component) {}
@@ -15,6 +24,7 @@ class Reader {
   absl::StatusOr<ComponentTimes> Read() {
     times_.kind = KindOf(component_.name);
     if (times_.kind == ComponentKind::kOther) return std::move(times_);
+    times_.busy_kind = BusyKindOf(component_);
     const bool is_todo = times_.kind == ComponentKind::kTodo;
     PODKIT_RETURN_IF_ERROR(ReadTime("DTSTART", &times_.start));
     if (times_.kind != ComponentKind::kJournal) {
@@ -54,7 +64,11 @@ class Reader {
     if (is("RECURRENCE-ID")) times_.this_and_future |= FindParameter(property, "RANGE").has_value();
     if (property.value.empty()) return absl::OkStatus();  // A list may be empty.
     if (is("EXDATE")) return ReadTimes(property, &times_.excluded);
-    if (is("FREEBUSY")) return ReadPeriods(property, &times_.busy);
+    if (is("FREEBUSY")) {
+      PODKIT_RETURN_IF_ERROR(ReadPeriods(property, &times_.busy));
+      times_.busy_kinds.resize(times_.busy.size(), FreeBusyTypeOf(property));
+      return absl::OkStatus();
+    }
     if (!is("RDATE")) return absl::OkStatus();
     return property.value.find('/') == std::string_view::npos
                ? ReadTimes(property, &times_.added)
@@ -95,6 +109,18 @@ ComponentKind KindOf(std::string_view component) {
   if (component == "VJOURNAL") return ComponentKind::kJournal;
   if (component == "VFREEBUSY") return ComponentKind::kFreeBusy;
   return ComponentKind::kOther;
+}
+
+std::optional<BusyKind> BusyKindOf(const Component& component) {
+  if (KindOf(component.name) != ComponentKind::kEvent) return std::nullopt;
+  const Property* const transparency = FindProperty(component, "TRANSP");
+  if (transparency != nullptr && EqualsIgnoreCase(transparency->value, "TRANSPARENT")) {
+    return std::nullopt;
+  }
+  const Property* const status = FindProperty(component, "STATUS");
+  if (status == nullptr) return BusyKind::kBusy;
+  if (EqualsIgnoreCase(status->value, "CANCELLED")) return std::nullopt;
+  return EqualsIgnoreCase(status->value, "TENTATIVE") ? BusyKind::kTentative : BusyKind::kBusy;
 }
 
 absl::StatusOr<ComponentTimes> ComponentTimesOf(const Component& component) {

@@ -16,6 +16,9 @@ enum class ComponentKind { kEvent, kTodo, kJournal, kFreeBusy, kOther };
 
 ComponentKind KindOf(std::string_view component);
 
+// How a VEVENT takes time; nothing if it does not, as everything else.
+std::optional<BusyKind> BusyKindOf(const Component& component);
+
 struct ComponentTimes {
   ComponentKind kind = ComponentKind::kOther;
   std::optional<DateTime> start;
@@ -30,7 +33,9 @@ struct ComponentTimes {
   std::vector<DateTime> added;        // RDATE
   std::vector<Period> added_periods;  // RDATE;VALUE=PERIOD
   std::vector<DateTime> excluded;
-  std::vector<Period> busy;  // FREEBUSY
+  std::vector<Period> busy;                         // FREEBUSY
+  std::vector<std::optional<BusyKind>> busy_kinds;  // Of each of `busy`; nothing: free.
+  std::optional<BusyKind> busy_kind;
 
   bool recurs() const { return !rules.empty() || !added.empty() || !added_periods.empty(); }
 };

@@ -56,6 +56,7 @@ class OccurrenceMaker {
   OccurrenceMaker(const ComponentTimes& times, const DateTime* anchor, Zones* zones)
       : times_(times), zones_(zones), length_(LengthOf(times, zones)) {
     occurrence_.kind = times.kind;
+    occurrence_.component = &times;
     occurrence_.all_day = anchor != nullptr && IsDate(*anchor);
     occurrence_.floating = anchor != nullptr && zones->IsFloating(*anchor);
     const auto utc = [&](const std::optional<DateTime>& time) -> std::optional<Utc> {

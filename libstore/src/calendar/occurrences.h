@@ -24,6 +24,7 @@ struct SeriesTimes {
 // One occurrence in UTC.
 struct Occurrence {
   ComponentKind kind = ComponentKind::kOther;
+  const ComponentTimes* component = nullptr;  // Whose occurrence it is.
   bool all_day = false;
   bool floating = false;  // Depends on the zone for floating times; true if all_day.
   std::optional<Utc> start;

@@ -8,6 +8,7 @@
 
 #include "context.h"
 #include "external/remote_caller.h"
+#include "home_collections.h"
 #include "podkit/store/home.h"
 
 namespace podkit::store {
@@ -57,6 +58,14 @@ class ExternalHome final : public Home {
   absl::StatusOr<HomeChanges> ChangesSince(const std::string& sync_token,
                                            bool depth_infinity) override {
     return remote_.Send<&Home::ChangesSince>(sync_token, depth_infinity);
+  }
+  absl::StatusOr<std::vector<CollectionToken>> SyncTokens() override {
+    auto children = LoadChildren();
+    if (!children.ok()) return std::move(children).status();
+    return SyncTokensOf(remote_.context(), uid(), remote_.actor().uid, *children);
+  }
+  absl::StatusOr<FreeBusy> FindFreeBusy(const FreeBusyQuery& query) override {
+    return FreeBusyOfHome(remote_.context(), uid(), remote_.actor().uid, query);
   }
   absl::StatusOr<ShareInfo> Invite(const std::string& name, const std::string& viewer_uid,
                                    Access access, const std::string& summary) override {

@@ -57,6 +57,9 @@ class ExternalHomeChild final : public HomeChild {
   absl::StatusOr<std::optional<std::string>> UidForName(const std::string& name) override {
     return remote_.Send<&HomeChild::UidForName>(name);
   }
+  absl::StatusOr<std::vector<ObjectData>> Multiget(const std::vector<std::string>& names) override {
+    return remote_.Send<&HomeChild::Multiget>(names);
+  }
   absl::StatusOr<std::map<std::string, Bytes>> Texts(
       const std::vector<std::string>& names) override {
     return remote_.Send<&HomeChild::Texts>(names);

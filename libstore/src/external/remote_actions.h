@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "internal/pod_collections.h"
 #include "podkit/conduit/command.h"
 #include "podkit/store/errors.h"
 #include "podkit/store/home.h"
@@ -102,6 +103,9 @@ using RemoteActions = ActionTable<
     Action<"home-decline", &Home::Decline, kRepeatable>,
     Action<"home-notifications", &Home::Notifications, kReads>,
     Action<"home-remove-notification", &Home::RemoveNotification, kWrites>,
+    Action<"collections-free-busy-sources", &PodCollections::FreeBusySources, kReads>,
+    Action<"collections-busy-time", &PodCollections::BusyTime, kReads>,
+    Action<"collections-sync-tokens", &PodCollections::SyncTokens, kReads>,
     Action<"homechild-list-objects", &HomeChild::ListObjects, kReads>,
     Action<"homechild-count-objects", &HomeChild::CountObjects, kReads>,
     Action<"homechild-load-objects", &HomeChild::LoadObjects, kReads>,
@@ -109,6 +113,7 @@ using RemoteActions = ActionTable<
     Action<"homechild-find-object", &HomeChild::FindObject, kReads>,
     Action<"homechild-name-for-uid", &HomeChild::NameForUid, kReads>,
     Action<"homechild-uid-for-name", &HomeChild::UidForName, kReads>,
+    Action<"homechild-multiget", &HomeChild::Multiget, kReads>,
     Action<"homechild-texts", &HomeChild::Texts, kReads>,
     Action<"homechild-put-object", &HomeChild::PutObject, kWrites>,
     Action<"homechild-remove-object", &HomeChild::RemoveObject, kWrites>,

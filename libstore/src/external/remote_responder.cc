@@ -53,6 +53,15 @@ struct Resolve<Home> {
 };
 
 template <>
+struct Resolve<PodCollections> {
+  static absl::StatusOr<std::unique_ptr<PodCollections>> Find(const Context& context,
+                                                              const std::string& actor,
+                                                              const RemoteTarget& /*target*/) {
+    return MakeInternalPodCollections(context, actor);
+  }
+};
+
+template <>
 struct Resolve<HomeChild> {
   static absl::StatusOr<std::unique_ptr<HomeChild>> Find(const Context& context,
                                                          const std::string& actor,

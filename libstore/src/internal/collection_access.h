@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "common/status_macros.h"
 #include "internal/object_table.h"
+#include "internal/object_view.h"
 #include "internal/rights.h"
 #include "podkit/store/store.h"
 #include "podkit/store/types.h"
@@ -33,25 +34,29 @@ class CollectionAccess {
   const StoreOptions& options() const { return *options_; }
   absl::Time Now() const { return options_->now(); }
 
-  // Calls `body` with an ObjectTable& and returns its StatusOr, if the actor may read.
+  // Calls `body` with the ObjectView& of the actor and returns its StatusOr, if he has any right.
   template <typename Body>
-  std::invoke_result_t<Body, ObjectTable&> Read(const Body& body) const {
-    std::invoke_result_t<Body, ObjectTable&> result = absl::UnknownError("");
+  std::invoke_result_t<Body, ObjectView&> Read(const Body& body) const {
+    std::invoke_result_t<Body, ObjectView&> result = absl::UnknownError("");
     absl::Status status = store_->Read([&](Database& database) -> absl::Status {
-      PODKIT_RETURN_IF_ERROR(CheckRead(database, info_.id, actor_));
-      return Call(database, body, &result);
+      PODKIT_ASSIGN_OR_RETURN(const Access access, AccessOf(database, info_.id, actor_));
+      ObjectTable table(database, info_.id, info_.name);
+      result = body(*MakeObjectView(access, table));
+      return result.status();
     });
     if (!status.ok()) return status;
     return result;
   }
 
-  // The same in a transaction that writes, if the actor may write.
+  // The same with an ObjectTable& in a transaction that writes, if the actor may write.
   template <typename Body>
   std::invoke_result_t<Body, ObjectTable&> Write(const Body& body) const {
     std::invoke_result_t<Body, ObjectTable&> result = absl::UnknownError("");
     absl::Status status = store_->Write([&](Database& database) -> absl::Status {
       PODKIT_RETURN_IF_ERROR(CheckWrite(database, info_.id, actor_));
-      return Call(database, body, &result);
+      ObjectTable table(database, info_.id, info_.name);
+      result = body(table);
+      return result.status();
     });
     if (!status.ok()) return status;
     Announce(info_.id);
@@ -73,13 +78,6 @@ class CollectionAccess {
   }
 
  private:
-  template <typename Body, typename Result>
-  absl::Status Call(Database& database, const Body& body, Result* result) const {
-    ObjectTable table(database, info_.id, info_.name);
-    *result = body(table);
-    return result->status();
-  }
-
   std::shared_ptr<UserStore> store_;
   CollectionInfo info_;
   Actor actor_;

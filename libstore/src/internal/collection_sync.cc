@@ -13,46 +13,42 @@
 namespace podkit::store {
 namespace {
 
-std::string TokenOf(const std::string& collection_id, int64_t revision) {
-  return fmt::format("data:,{}/{}", collection_id, revision);
-}
-
-// The revision that `token` names, if this collection can have given it out.
-std::optional<int64_t> RevisionOf(const std::string& collection_id, const std::string& token,
+// The revision that `token` names, if this view can have given it out.
+std::optional<int64_t> RevisionOf(const std::string& prefix, std::string_view token,
                                   int64_t present) {
-  const size_t slash = token.rfind('/');
-  if (slash == std::string::npos) return std::nullopt;
-  const auto revision = ParseNumber(std::string_view(token).substr(slash + 1));
+  if (!token.starts_with(prefix)) return std::nullopt;
+  token.remove_prefix(prefix.size());
+  const auto revision = ParseNumber(token);
   if (!revision || *revision < 0 || *revision > present) return std::nullopt;
-  // Compared as a whole: a number has only one form here.
-  if (TokenOf(collection_id, *revision) != token) return std::nullopt;
+  // A number has only one form here.
+  if (fmt::format("{}", *revision) != token) return std::nullopt;
   return revision;
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> CollectionSyncToken(ObjectTable& table) {
-  PODKIT_ASSIGN_OR_RETURN(const int64_t revision, table.Revision());
-  return TokenOf(table.collection_id(), revision);
+absl::StatusOr<std::string> CollectionSyncToken(ObjectView& view) {
+  PODKIT_ASSIGN_OR_RETURN(const int64_t revision, view.Revision());
+  return fmt::format("{}{}", view.TokenPrefix(), revision);
 }
 
-absl::StatusOr<Changes> CollectionChangesSince(ObjectTable& table, const std::string& sync_token) {
-  PODKIT_ASSIGN_OR_RETURN(const int64_t present, table.Revision());
+absl::StatusOr<Changes> CollectionChangesSince(ObjectView& view, const std::string& sync_token) {
+  PODKIT_ASSIGN_OR_RETURN(const int64_t present, view.Revision());
   Changes changes;
-  changes.sync_token = TokenOf(table.collection_id(), present);
+  PODKIT_ASSIGN_OR_RETURN(changes.sync_token, CollectionSyncToken(view));
   if (sync_token.empty()) {
-    PODKIT_ASSIGN_OR_RETURN(changes.changed, table.ChangedSince(0));
+    PODKIT_ASSIGN_OR_RETURN(changes.changed, view.ChangedSince(0));
     return changes;
   }
-  const auto since = RevisionOf(table.collection_id(), sync_token, present);
+  const auto since = RevisionOf(view.TokenPrefix(), sync_token, present);
   if (!since) {
     return MakeError(InvalidSyncToken{.token = sync_token},
                      fmt::format("collection '{}' did not give out this sync token: list "
                                  "everything and start from the new one",
-                                 table.name()));
+                                 view.name()));
   }
-  PODKIT_ASSIGN_OR_RETURN(changes.changed, table.ChangedSince(*since));
-  PODKIT_ASSIGN_OR_RETURN(changes.deleted, table.DeletedSince(*since));
+  PODKIT_ASSIGN_OR_RETURN(changes.changed, view.ChangedSince(*since));
+  PODKIT_ASSIGN_OR_RETURN(changes.deleted, view.DeletedSince(*since));
   return changes;
 }
 

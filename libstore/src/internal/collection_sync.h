@@ -1,4 +1,5 @@
-// Sync tokens of collections: "data:,<collection id>/<revision of the collection>".
+// Sync tokens of collections: "data:,<collection id>/<revision of the collection>", with "busy/"
+// before the revision for who may know only that time is taken.
 //
 // For use inside of UserStore::Read.
 #pragma once
@@ -6,14 +7,14 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "internal/object_table.h"
+#include "internal/object_view.h"
 #include "podkit/store/types.h"
 
 namespace podkit::store {
 
-absl::StatusOr<std::string> CollectionSyncToken(ObjectTable& table);
+absl::StatusOr<std::string> CollectionSyncToken(ObjectView& view);
 
 // What happened since the token; InvalidSyncToken if it is not one that this collection gave out.
-absl::StatusOr<Changes> CollectionChangesSince(ObjectTable& table, const std::string& sync_token);
+absl::StatusOr<Changes> CollectionChangesSince(ObjectView& view, const std::string& sync_token);
 
 }  // namespace podkit::store

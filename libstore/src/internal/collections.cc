@@ -164,6 +164,15 @@ absl::StatusOr<CollectionInfo> DescribeCollection(Database& database, const Bind
   return info;
 }
 
+absl::StatusOr<std::vector<CollectionInfo>> DescribeShown(Database& database) {
+  std::vector<CollectionInfo> children;
+  PODKIT_ASSIGN_OR_RETURN(const auto binds, ShownBinds(database));
+  for (const Bind& bind : binds) {
+    PODKIT_ASSIGN_OR_RETURN(children.emplace_back(), DescribeCollection(database, bind));
+  }
+  return children;
+}
+
 absl::StatusOr<Bind> CreateCollection(Database& database, const std::string& home_uid,
                                       const std::string& name,
                                       const CollectionProperties& properties, absl::Time now) {

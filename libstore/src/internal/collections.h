@@ -27,6 +27,9 @@ absl::StatusOr<Bind> FindOwnBind(Database& database, const std::string& home_uid
 // How the collection behind a shown bind looks in its viewer's home.
 absl::StatusOr<CollectionInfo> DescribeCollection(Database& database, const Bind& bind);
 
+// All that show in this home, by name.
+absl::StatusOr<std::vector<CollectionInfo>> DescribeShown(Database& database);
+
 absl::StatusOr<Bind> CreateCollection(Database& database, const std::string& home_uid,
                                       const std::string& name,
                                       const CollectionProperties& properties, absl::Time now);

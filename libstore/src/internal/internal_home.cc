@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "home_collections.h"
 #include "internal/collections.h"
 #include "podkit/store/errors.h"
 #include "sharing/invitations.h"
@@ -49,11 +50,7 @@ absl::StatusOr<std::unique_ptr<InternalHome>> InternalHome::Open(const Context& 
   return std::unique_ptr<InternalHome>(new InternalHome(context, std::move(store), actor));
 }
 
-absl::Status InternalHome::CheckActor() const {
-  if (actor_.empty() || actor_ == uid()) return absl::OkStatus();
-  return MakeError(AccessDenied{.actor = actor_},
-                   fmt::format("'{}' may not use the home of '{}'", actor_, uid()));
-}
+absl::Status InternalHome::CheckActor() const { return CheckHome(uid(), actor_); }
 
 absl::Status InternalHome::Read(const std::function<absl::Status(Database&)>& body) const {
   PODKIT_RETURN_IF_ERROR(CheckActor());
@@ -94,10 +91,7 @@ absl::StatusOr<std::vector<std::string>> InternalHome::ListChildren() {
 absl::StatusOr<std::vector<CollectionInfo>> InternalHome::LoadChildren() {
   std::vector<CollectionInfo> children;
   PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
-    PODKIT_ASSIGN_OR_RETURN(const auto binds, ShownBinds(database));
-    for (const Bind& bind : binds) {
-      PODKIT_ASSIGN_OR_RETURN(children.emplace_back(), DescribeCollection(database, bind));
-    }
+    PODKIT_ASSIGN_OR_RETURN(children, DescribeShown(database));
     return absl::OkStatus();
   }));
   return children;
@@ -178,16 +172,24 @@ absl::StatusOr<HomeChanges> InternalHome::ChangesSince(const std::string& sync_t
   return changes;
 }
 
+absl::StatusOr<std::vector<CollectionToken>> InternalHome::SyncTokens() {
+  PODKIT_ASSIGN_OR_RETURN(const auto children, LoadChildren());
+  return SyncTokensOf(context_, uid(), actor_, children);
+}
+
+absl::StatusOr<FreeBusy> InternalHome::FindFreeBusy(const FreeBusyQuery& query) {
+  return FreeBusyOfHome(context_, uid(), actor_, query);
+}
+
 absl::StatusOr<ShareInfo> InternalHome::Invite(const std::string& name,
                                                const std::string& viewer_uid, Access access,
                                                const std::string& summary) {
   constexpr size_t kMaxSummaryBytes = 4096;
   if (access == Access::kOwner || viewer_uid == uid() || summary.size() > kMaxSummaryBytes) {
-    return MakeError(
-        InvalidRequest{},
-        fmt::format("invite somebody else than '{}', with access read or read-write, and "
-                    "a summary of at most {} bytes",
-                    uid(), kMaxSummaryBytes));
+    return MakeError(InvalidRequest{},
+                     fmt::format("invite somebody else than '{}', with access read-write, read or "
+                                 "busy, and a summary of at most {} bytes",
+                                 uid(), kMaxSummaryBytes));
   }
   PODKIT_RETURN_IF_ERROR(PodOf(context_, viewer_uid).status());
   ShareInfo share;

@@ -42,6 +42,9 @@ class InternalHome final : public Home {
   absl::StatusOr<HomeChanges> ChangesSince(const std::string& sync_token,
                                            bool depth_infinity) override;
 
+  absl::StatusOr<std::vector<CollectionToken>> SyncTokens() override;
+  absl::StatusOr<FreeBusy> FindFreeBusy(const FreeBusyQuery& query) override;
+
   absl::StatusOr<ShareInfo> Invite(const std::string& name, const std::string& viewer_uid,
                                    Access access, const std::string& summary) override;
   absl::Status Uninvite(const std::string& name, const std::string& viewer_uid) override;

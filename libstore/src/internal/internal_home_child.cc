@@ -39,6 +39,7 @@ class InternalHomeChild final : public HomeChild {
   absl::StatusOr<std::unique_ptr<ObjectResource>> ObjectWith(const ObjectKey& key) override;
   absl::StatusOr<std::optional<std::string>> NameForUid(const std::string& uid) override;
   absl::StatusOr<std::optional<std::string>> UidForName(const std::string& name) override;
+  absl::StatusOr<std::vector<ObjectData>> Multiget(const std::vector<std::string>& names) override;
   absl::StatusOr<std::map<std::string, Bytes>> Texts(
       const std::vector<std::string>& names) override;
   absl::StatusOr<PutResult> PutObject(const std::string& name, const Bytes& text,
@@ -58,23 +59,23 @@ class InternalHomeChild final : public HomeChild {
 };
 
 absl::StatusOr<std::vector<std::string>> InternalHomeChild::ListObjects() {
-  return collection_.Read([](ObjectTable& table) { return table.Names(); });
+  return collection_.Read([](ObjectView& view) { return view.Names(); });
 }
 
 absl::StatusOr<int64_t> InternalHomeChild::CountObjects() {
-  return collection_.Read([](ObjectTable& table) { return table.Count(); });
+  return collection_.Read([](ObjectView& view) { return view.Count(); });
 }
 
 absl::StatusOr<std::vector<ObjectInfo>> InternalHomeChild::LoadObjects() {
-  return collection_.Read([](ObjectTable& table) { return table.ChangedSince(0); });
+  return collection_.Read([](ObjectView& view) { return view.ChangedSince(0); });
 }
 
 absl::StatusOr<std::vector<ObjectInfo>> InternalHomeChild::LoadObjectsWithNames(
     const std::vector<std::string>& names) {
-  return collection_.Read([&](ObjectTable& table) -> absl::StatusOr<std::vector<ObjectInfo>> {
+  return collection_.Read([&](ObjectView& view) -> absl::StatusOr<std::vector<ObjectInfo>> {
     std::vector<ObjectInfo> objects;
     for (const std::string& name : names) {
-      PODKIT_ASSIGN_OR_RETURN(auto object, table.FindByName(name));
+      PODKIT_ASSIGN_OR_RETURN(auto object, view.FindByName(name));
       if (object) objects.push_back(*std::move(object));
     }
     return objects;
@@ -82,7 +83,7 @@ absl::StatusOr<std::vector<ObjectInfo>> InternalHomeChild::LoadObjectsWithNames(
 }
 
 absl::StatusOr<ObjectInfo> InternalHomeChild::FindObject(const ObjectKey& key) {
-  return collection_.Read([&](ObjectTable& table) { return table.Find(key); });
+  return collection_.Read([&](ObjectView& view) { return view.Find(key); });
 }
 
 absl::StatusOr<std::unique_ptr<ObjectResource>> InternalHomeChild::ObjectWith(
@@ -92,29 +93,43 @@ absl::StatusOr<std::unique_ptr<ObjectResource>> InternalHomeChild::ObjectWith(
 }
 
 absl::StatusOr<std::optional<std::string>> InternalHomeChild::NameForUid(const std::string& uid) {
-  return collection_.Read([&](ObjectTable& table) -> absl::StatusOr<std::optional<std::string>> {
-    PODKIT_ASSIGN_OR_RETURN(auto object, table.FindByUid(uid));
+  return collection_.Read([&](ObjectView& view) -> absl::StatusOr<std::optional<std::string>> {
+    PODKIT_ASSIGN_OR_RETURN(auto object, view.FindByUid(uid));
     if (!object) return std::nullopt;
     return std::move(object->name);
   });
 }
 
 absl::StatusOr<std::optional<std::string>> InternalHomeChild::UidForName(const std::string& name) {
-  return collection_.Read([&](ObjectTable& table) -> absl::StatusOr<std::optional<std::string>> {
-    PODKIT_ASSIGN_OR_RETURN(auto object, table.FindByName(name));
+  return collection_.Read([&](ObjectView& view) -> absl::StatusOr<std::optional<std::string>> {
+    PODKIT_ASSIGN_OR_RETURN(auto object, view.FindByName(name));
     if (!object) return std::nullopt;
     return std::move(object->uid);
   });
 }
 
+absl::StatusOr<std::vector<ObjectData>> InternalHomeChild::Multiget(
+    const std::vector<std::string>& names) {
+  return collection_.Read([&](ObjectView& view) -> absl::StatusOr<std::vector<ObjectData>> {
+    std::vector<ObjectData> objects;
+    for (const std::string& name : names) {
+      PODKIT_ASSIGN_OR_RETURN(auto object, view.FindByName(name));
+      if (!object) continue;
+      PODKIT_ASSIGN_OR_RETURN(auto text, view.TextOf(object->id));
+      if (text) objects.push_back({.info = *std::move(object), .text = Bytes{*std::move(text)}});
+    }
+    return objects;
+  });
+}
+
 absl::StatusOr<std::map<std::string, Bytes>> InternalHomeChild::Texts(
     const std::vector<std::string>& names) {
-  return collection_.Read([&](ObjectTable& table) -> absl::StatusOr<std::map<std::string, Bytes>> {
+  return collection_.Read([&](ObjectView& view) -> absl::StatusOr<std::map<std::string, Bytes>> {
     std::map<std::string, Bytes> texts;
     for (const std::string& name : names) {
-      PODKIT_ASSIGN_OR_RETURN(const auto object, table.FindByName(name));
+      PODKIT_ASSIGN_OR_RETURN(const auto object, view.FindByName(name));
       if (!object) continue;
-      PODKIT_ASSIGN_OR_RETURN(auto text, table.TextOf(object->id));
+      PODKIT_ASSIGN_OR_RETURN(auto text, view.TextOf(object->id));
       texts[name] = Bytes{std::move(text).value_or("")};
     }
     return texts;
@@ -136,8 +151,9 @@ absl::Status InternalHomeChild::RemoveObject(const std::string& name,
                                              const Precondition& condition) {
   return collection_
       .Write([&](ObjectTable& table) -> absl::StatusOr<bool> {
-        PODKIT_ASSIGN_OR_RETURN(const ObjectInfo object, table.Find({.name = name}));
-        PODKIT_RETURN_IF_ERROR(store::RemoveObject(table, object, condition, collection_.Now()));
+        PODKIT_ASSIGN_OR_RETURN(const auto object, table.FindByName(name));
+        if (!object) return NoSuchObjectError(table.name(), name);
+        PODKIT_RETURN_IF_ERROR(store::RemoveObject(table, *object, condition, collection_.Now()));
         return true;
       })
       .status();
@@ -151,11 +167,11 @@ absl::StatusOr<ImportReport> InternalHomeChild::Import(const Bytes& calendar) {
 }
 
 absl::StatusOr<Bytes> InternalHomeChild::Export() {
-  return collection_.Read([](ObjectTable& table) -> absl::StatusOr<Bytes> {
+  return collection_.Read([](ObjectView& view) -> absl::StatusOr<Bytes> {
     CalendarExport stream;
     absl::Status status;
     PODKIT_RETURN_IF_ERROR(
-        table.VisitTexts(std::nullopt, [&](const ObjectInfo& object, const std::string& text) {
+        view.VisitTexts(std::nullopt, [&](const ObjectInfo& object, const std::string& text) {
           const absl::Status added = stream.Add(text);
           if (!added.ok() && status.ok()) status = RefuseCalendar(object.name, added);
         }));
@@ -189,14 +205,14 @@ absl::StatusOr<std::string> InternalHomeChild::SyncToken() {
 
 absl::StatusOr<Changes> InternalHomeChild::ChangesSince(const std::string& sync_token) {
   return collection_.Read(
-      [&](ObjectTable& table) { return CollectionChangesSince(table, sync_token); });
+      [&](ObjectView& view) { return CollectionChangesSince(view, sync_token); });
 }
 
 absl::StatusOr<std::vector<ObjectInfo>> InternalHomeChild::Search(const Query& query) {
   const auto plan = PlanSearch(query);
-  return collection_.Read([&](ObjectTable& table) -> absl::StatusOr<std::vector<ObjectInfo>> {
+  return collection_.Read([&](ObjectView& view) -> absl::StatusOr<std::vector<ObjectInfo>> {
     PODKIT_RETURN_IF_ERROR(plan.status());
-    return SearchObjects(table, *plan);
+    return SearchObjects(view, *plan);
   });
 }
 

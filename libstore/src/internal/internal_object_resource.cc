@@ -17,9 +17,9 @@ class InternalObjectResource final : public ObjectResource {
   const ObjectInfo& info() const override { return info_; }
 
   absl::StatusOr<Bytes> Text() override {
-    return collection_.Read([&](ObjectTable& table) -> absl::StatusOr<Bytes> {
-      PODKIT_ASSIGN_OR_RETURN(auto text, table.TextOf(info_.id));
-      if (!text) return NoSuchObjectError(table.name(), info_.name);
+    return collection_.Read([&](ObjectView& view) -> absl::StatusOr<Bytes> {
+      PODKIT_ASSIGN_OR_RETURN(auto text, view.TextOf(info_.id));
+      if (!text) return NoSuchObjectError(view.name(), info_.name);
       return Bytes{*std::move(text)};
     });
   }

@@ -140,7 +140,9 @@ absl::Status RemoveObject(ObjectTable& table, const ObjectInfo& object,
 
 absl::StatusOr<ObjectInfo> MoveObject(ObjectTable& from, const std::string& name, ObjectTable& to,
                                       const std::string& to_name, absl::Time now) {
-  PODKIT_ASSIGN_OR_RETURN(ObjectInfo object, from.Find({.name = name}));
+  PODKIT_ASSIGN_OR_RETURN(auto found, from.FindByName(name));
+  if (!found) return NoSuchObjectError(from.name(), name);
+  ObjectInfo& object = *found;
   const bool stays = from.collection_id() == to.collection_id();
   if (stays && name == to_name) return object;
   PODKIT_RETURN_IF_ERROR(CheckComponent(to, object.component));

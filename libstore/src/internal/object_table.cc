@@ -27,13 +27,41 @@ ObjectInfo InfoOf(const Row& row) {
           .modified = FromSqlTime(row.Integer(8))};
 }
 
-// NULL for a time that has no bound.
-SqlValue BoundValue(absl::Time time) {
-  if (time == absl::InfinitePast() || time == absl::InfiniteFuture()) return nullptr;
-  return ToSqlTime(time);
+// Spans by length: those of a level are at most 4^level hours long, those of the last one longer or
+// without an end. A question looks for the starts of each level not farther back than that.
+constexpr int kLevels = 12;
+constexpr int64_t kFirstWidth = int64_t{3'600'000'000};  // Microseconds.
+
+int64_t WidthOf(int level) { return kFirstWidth << (2 * level); }
+
+int LevelOf(int64_t start, int64_t end) {
+  if (start == INT64_MIN || end == INT64_MAX) return kLevels;
+  int level = 0;
+  while (level < kLevels && end - start > WidthOf(level)) ++level;
+  return level;
+}
+
+std::string MakeSpanQuery() {
+  std::string levels;
+  for (int level = 0; level < kLevels; ++level) {
+    levels += fmt::format("{}({}, {})", level == 0 ? "" : ", ", level, WidthOf(level));
+  }
+  constexpr std::string_view kSpans =
+      "object_span WHERE object_span.collection_id = ?1 AND object_span.starts_at <= ?2"
+      " AND object_span.ends_at >= ?3 AND object_span.level = ";
+  return fmt::format(
+      "WITH level (number, width) AS (VALUES {}) SELECT " PODKIT_OBJECT_COLUMNS
+      ", text FROM object WHERE row_id IN (SELECT object_row FROM level CROSS JOIN {}level.number"
+      " AND object_span.starts_at >= ?3 - level.width UNION ALL SELECT object_row FROM {}{})",
+      levels, kSpans, kSpans, kLevels);
 }
 
 }  // namespace
+
+const std::string& ObjectTable::SpanQuery() {
+  static const std::string& kQuery = *new std::string(MakeSpanQuery());
+  return kQuery;
+}
 
 absl::Status NoSuchObjectError(const std::string& collection, const std::string& object) {
   return MakeError(NoSuchObject{.collection = collection, .object = object},
@@ -63,18 +91,6 @@ absl::StatusOr<std::optional<ObjectInfo>> ObjectTable::FindById(std::string_view
                 id);
 }
 
-absl::StatusOr<ObjectInfo> ObjectTable::Find(const ObjectKey& key) {
-  const int members =
-      int{key.name.has_value()} + int{key.uid.has_value()} + int{key.id.has_value()};
-  if (members != 1) {
-    return MakeError(InvalidRequest{}, "say which object by exactly one of name, uid and id");
-  }
-  auto found = key.name ? FindByName(*key.name) : key.uid ? FindByUid(*key.uid) : FindById(*key.id);
-  if (!found.ok()) return std::move(found).status();
-  if (found->has_value()) return **std::move(found);
-  return NoSuchObjectError(name_, key.name ? *key.name : key.uid ? *key.uid : *key.id);
-}
-
 absl::StatusOr<std::vector<std::string>> ObjectTable::Names() {
   std::vector<std::string> names;
   PODKIT_RETURN_IF_ERROR(
@@ -100,14 +116,6 @@ absl::StatusOr<std::vector<ObjectInfo>> ObjectTable::ChangedSince(int64_t revisi
   return objects;
 }
 
-absl::StatusOr<std::vector<std::string>> ObjectTable::DeletedSince(int64_t revision) {
-  std::vector<std::string> names;
-  PODKIT_RETURN_IF_ERROR(database_.Query(
-      "SELECT name FROM object_tombstone WHERE collection_id = ? AND revision > ? ORDER BY name",
-      {collection_id_, revision}, [&](const Row& row) { names.push_back(row.Text(0)); }));
-  return names;
-}
-
 absl::StatusOr<std::optional<std::string>> ObjectTable::TextOf(std::string_view object_id) {
   return database_.QueryText("SELECT text FROM object WHERE collection_id = ? AND id = ?",
                              {collection_id_, object_id});
@@ -124,10 +132,17 @@ absl::Status ObjectTable::VisitTexts(
   }
   // Wider by less than a microsecond: what does not overlap is sorted out by who asks.
   return database_.Query(
-      "SELECT " PODKIT_OBJECT_COLUMNS
-      ", text FROM object INDEXED BY object_by_time WHERE collection_id = ?"
-      " AND (starts_at IS NULL OR starts_at <= ?) AND (ends_at IS NULL OR ends_at >= ?)",
-      {collection_id_, ToSqlTime(range->end), ToSqlTime(range->start)}, visit_row);
+      SpanQuery(), {collection_id_, ToSqlTime(range->end), ToSqlTime(range->start)}, visit_row);
+}
+
+absl::StatusOr<std::vector<DeletedObject>> ObjectTable::DeletedSince(int64_t revision) {
+  std::vector<DeletedObject> deleted;
+  PODKIT_RETURN_IF_ERROR(database_.Query(
+      "SELECT name, object_id FROM object_tombstone WHERE collection_id = ? AND revision > ?"
+      " ORDER BY name",
+      {collection_id_, revision},
+      [&](const Row& row) { deleted.push_back({.name = row.Text(0), .id = row.Text(1)}); }));
+  return deleted;
 }
 
 absl::StatusOr<int64_t> ObjectTable::Revision() {
@@ -162,46 +177,65 @@ absl::Status ObjectTable::SetRevision(int64_t revision, absl::Time now) {
 absl::Status ObjectTable::Insert(const ObjectInfo& object, const ObjectContent& content,
                                  int64_t revision) {
   PODKIT_RETURN_IF_ERROR(RemoveTombstone(object.name));
-  return database_.Execute(
-      "INSERT INTO object (id, collection_id, name, uid, component, etag, size, summary, starts_at,"
-      " ends_at, created_at, modified_at, revision, text)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  PODKIT_RETURN_IF_ERROR(database_.Execute(
+      "INSERT INTO object (id, collection_id, name, uid, component, etag, size, summary,"
+      " created_at, modified_at, revision, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {object.id, collection_id_, object.name, object.uid, object.component, object.etag,
-       object.size, object.summary, BoundValue(content.facts.bounds.start),
-       BoundValue(content.facts.bounds.end), ToSqlTime(object.created), ToSqlTime(object.modified),
-       revision, Blob{content.text}});
+       object.size, object.summary, ToSqlTime(object.created), ToSqlTime(object.modified), revision,
+       Blob{content.text}}));
+  return AddSpans(object, content);
 }
 
 absl::Status ObjectTable::Replace(const ObjectInfo& object, const ObjectContent& content,
                                   int64_t revision) {
-  return database_.Execute(
-      "UPDATE object SET component = ?, etag = ?, size = ?, summary = ?, starts_at = ?,"
-      " ends_at = ?, modified_at = ?, revision = ?, text = ? WHERE collection_id = ? AND id = ?",
-      {object.component, object.etag, object.size, object.summary,
-       BoundValue(content.facts.bounds.start), BoundValue(content.facts.bounds.end),
-       ToSqlTime(object.modified), revision, Blob{content.text}, collection_id_, object.id});
+  PODKIT_RETURN_IF_ERROR(database_.Execute(
+      "UPDATE object SET component = ?, etag = ?, size = ?, summary = ?, modified_at = ?,"
+      " revision = ?, text = ? WHERE collection_id = ? AND id = ?",
+      {object.component, object.etag, object.size, object.summary, ToSqlTime(object.modified),
+       revision, Blob{content.text}, collection_id_, object.id}));
+  PODKIT_RETURN_IF_ERROR(database_.Execute(
+      "DELETE FROM object_span WHERE object_row = (SELECT row_id FROM object WHERE id = ?)",
+      {object.id}));
+  return AddSpans(object, content);
+}
+
+absl::Status ObjectTable::AddSpans(const ObjectInfo& object, const ObjectContent& content) {
+  for (const TimeRange& span : content.facts.spans) {
+    const int64_t start = ToSqlTime(span.start);
+    const int64_t end = ToSqlTime(span.end);
+    PODKIT_RETURN_IF_ERROR(database_.Execute(
+        "INSERT INTO object_span (collection_id, level, starts_at, ends_at, object_row)"
+        " SELECT ?, ?, ?, ?, row_id FROM object WHERE id = ?",
+        {collection_id_, int64_t{LevelOf(start, end)}, start, end, object.id}));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ObjectTable::Remove(const ObjectInfo& object, int64_t revision) {
-  PODKIT_RETURN_IF_ERROR(AddTombstone(object.name, revision));
+  PODKIT_RETURN_IF_ERROR(AddTombstone(object, revision));
   return database_.Execute("DELETE FROM object WHERE collection_id = ? AND id = ?",
                            {collection_id_, object.id});
 }
 
 absl::Status ObjectTable::MoveHere(const ObjectTable& source, const ObjectInfo& object,
                                    const std::string& new_name, int64_t revision) {
-  PODKIT_RETURN_IF_ERROR(source.AddTombstone(object.name, revision));
+  PODKIT_RETURN_IF_ERROR(source.AddTombstone(object, revision));
   PODKIT_RETURN_IF_ERROR(RemoveTombstone(new_name));
+  PODKIT_RETURN_IF_ERROR(
+      database_.Execute("UPDATE object_span SET collection_id = ?"
+                        " WHERE object_row = (SELECT row_id FROM object WHERE id = ?)",
+                        {collection_id_, object.id}));
   return database_.Execute(
       "UPDATE object SET collection_id = ?, name = ?, revision = ?"
       " WHERE collection_id = ? AND id = ?",
       {collection_id_, new_name, revision, source.collection_id_, object.id});
 }
 
-absl::Status ObjectTable::AddTombstone(std::string_view name, int64_t revision) const {
+absl::Status ObjectTable::AddTombstone(const ObjectInfo& object, int64_t revision) const {
   return database_.Execute(
-      "INSERT OR REPLACE INTO object_tombstone (collection_id, name, revision) VALUES (?, ?, ?)",
-      {collection_id_, name, revision});
+      "INSERT OR REPLACE INTO object_tombstone (collection_id, name, revision, object_id)"
+      " VALUES (?, ?, ?, ?)",
+      {collection_id_, object.name, revision, object.id});
 }
 
 absl::Status ObjectTable::RemoveTombstone(std::string_view name) const {

@@ -28,6 +28,11 @@ struct ObjectContent {
   CalendarObjectInfo facts;
 };
 
+struct DeletedObject {
+  std::string name;
+  std::string id;  // Empty if it was deleted before ids were kept.
+};
+
 class ObjectTable {
  public:
   // `name` is what the caller calls the collection: errors show it.
@@ -41,20 +46,22 @@ class ObjectTable {
   absl::StatusOr<std::optional<ObjectInfo>> FindByName(std::string_view name);
   absl::StatusOr<std::optional<ObjectInfo>> FindByUid(std::string_view uid);
   absl::StatusOr<std::optional<ObjectInfo>> FindById(std::string_view id);
-  // NoSuchObject; InvalidRequest unless exactly one member of `key` is set.
-  absl::StatusOr<ObjectInfo> Find(const ObjectKey& key);
 
   absl::StatusOr<std::vector<std::string>> Names();
   absl::StatusOr<int64_t> Count();
   // Objects changed after `revision`, by name; 0 gives all.
   absl::StatusOr<std::vector<ObjectInfo>> ChangedSince(int64_t revision);
-  // Names of objects removed after `revision` and not there now.
-  absl::StatusOr<std::vector<std::string>> DeletedSince(int64_t revision);
+  // Objects removed after `revision`, or moved away, whose names nobody has now, by name.
+  absl::StatusOr<std::vector<DeletedObject>> DeletedSince(int64_t revision);
   absl::StatusOr<std::optional<std::string>> TextOf(std::string_view object_id);
-  // Calls `visit` with each object and its text; with a range, only with those whose bounds overlap
-  // it. By name without a range. `visit` must not use the database.
+  // Calls `visit` with each object and its text; with a range, only with those that have a span
+  // that overlaps it: the cost follows those, not the size of the collection. By name without a
+  // range. `visit` must not use the database.
   absl::Status VisitTexts(const std::optional<TimeRange>& range,
                           const std::function<void(const ObjectInfo&, const std::string&)>& visit);
+
+  // What VisitTexts asks with a range: ?1 is the collection, [?3, ?2] the range.
+  static const std::string& SpanQuery();
 
   absl::StatusOr<int64_t> Revision();
   // The component types that the collection takes; empty: all.
@@ -73,7 +80,8 @@ class ObjectTable {
 
  private:
   absl::StatusOr<std::optional<ObjectInfo>> FindBy(std::string_view sql, std::string_view value);
-  absl::Status AddTombstone(std::string_view name, int64_t revision) const;
+  absl::Status AddSpans(const ObjectInfo& object, const ObjectContent& content);
+  absl::Status AddTombstone(const ObjectInfo& object, int64_t revision) const;
   absl::Status RemoveTombstone(std::string_view name) const;
 
   Database& database_;

@@ -61,17 +61,19 @@ absl::StatusOr<Access> AccessOf(Database& database, const std::string& collectio
                                  actor.share_uid, collection_id, actor.uid));
   }
   // A value that a newer version wrote gives the least.
-  return conduit::EnumFromName<Access>(terms->access).value_or(Access::kRead);
-}
-
-absl::Status CheckRead(Database& database, const std::string& collection_id, const Actor& actor) {
-  return AccessOf(database, collection_id, actor).status();
+  return conduit::EnumFromName<Access>(terms->access).value_or(Access::kBusy);
 }
 
 absl::Status CheckWrite(Database& database, const std::string& collection_id, const Actor& actor) {
   PODKIT_ASSIGN_OR_RETURN(const Access access, AccessOf(database, collection_id, actor));
-  if (access != Access::kRead) return absl::OkStatus();
-  return Denied(collection_id, actor, "may only read");
+  if (access == Access::kOwner || access == Access::kReadWrite) return absl::OkStatus();
+  return Denied(collection_id, actor, access == Access::kRead ? "may only read" : "may not change");
+}
+
+absl::Status CheckHome(const std::string& home_uid, const std::string& actor_uid) {
+  if (actor_uid.empty() || actor_uid == home_uid) return absl::OkStatus();
+  return MakeError(AccessDenied{.actor = actor_uid},
+                   fmt::format("'{}' may not use the home of '{}'", actor_uid, home_uid));
 }
 
 }  // namespace podkit::store

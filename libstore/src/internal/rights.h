@@ -22,10 +22,10 @@ struct Actor {
 absl::StatusOr<Access> AccessOf(Database& database, const std::string& collection_id,
                                 const Actor& actor);
 
-// OK if `actor` may see the collection; otherwise as AccessOf.
-absl::Status CheckRead(Database& database, const std::string& collection_id, const Actor& actor);
-
 // OK if `actor` may write to the collection; else as AccessOf, or AccessDenied.
 absl::Status CheckWrite(Database& database, const std::string& collection_id, const Actor& actor);
+
+// OK if `actor_uid`, the operator if empty, may use the home; else AccessDenied.
+absl::Status CheckHome(const std::string& home_uid, const std::string& actor_uid);
 
 }  // namespace podkit::store

@@ -48,17 +48,17 @@ absl::StatusOr<SearchPlan> PlanSearch(const Query& query) {
   return plan;
 }
 
-absl::StatusOr<std::vector<ObjectInfo>> SearchObjects(ObjectTable& table, const SearchPlan& plan) {
+absl::StatusOr<std::vector<ObjectInfo>> SearchObjects(ObjectView& view, const SearchPlan& plan) {
   std::vector<ObjectInfo> found;
   if (!plan.range) {
-    PODKIT_ASSIGN_OR_RETURN(found, table.ChangedSince(0));
+    PODKIT_ASSIGN_OR_RETURN(found, view.ChangedSince(0));
     std::erase_if(found, [&plan](const ObjectInfo& object) {
       return plan.component && object.component != *plan.component;
     });
     return found;
   }
   PODKIT_RETURN_IF_ERROR(
-      table.VisitTexts(plan.range, [&](const ObjectInfo& object, const std::string& text) {
+      view.VisitTexts(plan.range, [&](const ObjectInfo& object, const std::string& text) {
         if (plan.component && object.component != *plan.component) return;
         if (Overlaps(text, plan)) found.push_back(object);
       }));

@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "internal/object_table.h"
+#include "internal/object_view.h"
 #include "podkit/store/types.h"
 
 namespace podkit::store {
@@ -23,6 +23,6 @@ struct SearchPlan {
 absl::StatusOr<SearchPlan> PlanSearch(const Query& query);
 
 // The objects that match, by name. Inside of UserStore::Read.
-absl::StatusOr<std::vector<ObjectInfo>> SearchObjects(ObjectTable& table, const SearchPlan& plan);
+absl::StatusOr<std::vector<ObjectInfo>> SearchObjects(ObjectView& view, const SearchPlan& plan);
 
 }  // namespace podkit::store

@@ -15,7 +15,7 @@ namespace {
 
 // Element i brings a file from version i to version i + 1. Never change one that was released: add
 // the next.
-constexpr std::array<const char*, 1> kUserStoreSteps = {R"sql(
+constexpr std::array<const char*, 2> kUserStoreSteps = {R"sql(
 CREATE TABLE home (
   uid TEXT NOT NULL,
   created_at INTEGER NOT NULL,
@@ -120,6 +120,40 @@ CREATE TABLE inbox (
   from_uid TEXT NOT NULL,
   received_at INTEGER NOT NULL
 ) WITHOUT ROWID;
+)sql",
+                                                        R"sql(
+CREATE TABLE object_span (
+  collection_id TEXT NOT NULL,
+  level INTEGER NOT NULL,
+  starts_at INTEGER NOT NULL,
+  ends_at INTEGER NOT NULL,
+  object_row INTEGER NOT NULL REFERENCES object (row_id) ON DELETE CASCADE,
+  PRIMARY KEY (collection_id, level, starts_at, ends_at, object_row)
+) WITHOUT ROWID;
+CREATE INDEX object_span_by_object ON object_span (object_row);
+INSERT INTO object_span SELECT collection_id,
+  CASE
+    WHEN starts_at IS NULL OR ends_at IS NULL THEN 12
+    WHEN ends_at - starts_at <= 3600000000 THEN 0
+    WHEN ends_at - starts_at <= 14400000000 THEN 1
+    WHEN ends_at - starts_at <= 57600000000 THEN 2
+    WHEN ends_at - starts_at <= 230400000000 THEN 3
+    WHEN ends_at - starts_at <= 921600000000 THEN 4
+    WHEN ends_at - starts_at <= 3686400000000 THEN 5
+    WHEN ends_at - starts_at <= 14745600000000 THEN 6
+    WHEN ends_at - starts_at <= 58982400000000 THEN 7
+    WHEN ends_at - starts_at <= 235929600000000 THEN 8
+    WHEN ends_at - starts_at <= 943718400000000 THEN 9
+    WHEN ends_at - starts_at <= 3774873600000000 THEN 10
+    WHEN ends_at - starts_at <= 15099494400000000 THEN 11
+    ELSE 12
+  END,
+  ifnull(starts_at, -9223372036854775807 - 1), ifnull(ends_at, 9223372036854775807), row_id
+  FROM object;
+DROP INDEX object_by_time;
+ALTER TABLE object DROP COLUMN starts_at;
+ALTER TABLE object DROP COLUMN ends_at;
+ALTER TABLE object_tombstone ADD COLUMN object_id TEXT NOT NULL DEFAULT '';
 )sql"};
 
 constexpr std::array<const char*, 1> kPodDatabaseSteps = {R"sql(

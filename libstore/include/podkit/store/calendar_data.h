@@ -58,8 +58,14 @@ struct CalendarObjectInfo {
   // Every range that the object overlaps, in whatever time zone floating times are read, overlaps
   // this one too. An infinite end: it recurs for ever, or for too long to say.
   TimeRange bounds;
+  // Parts of `bounds`, by start, that together have the same property: one for each instance or for
+  // instances that are near to each other, and one for all that are too many to say.
+  std::vector<TimeRange> spans;
   bool has_recurrence = false;
 };
+
+// How an instance takes time, the weakest first.
+enum class BusyKind { kTentative, kBusy, kUnavailable };
 
 enum class CalendarSource {
   kClient,  // What somebody stores now.
@@ -98,6 +104,20 @@ class CalendarObject {
   // The instances that have a start and overlap `range`, at most `max_instances` of them.
   Expansion Expand(const TimeRange& range, size_t max_instances,
                    const absl::TimeZone& floating_zone = absl::UTCTimeZone()) const;
+
+  struct BusyTime {
+    absl::Time start;
+    absl::Time end;
+    BusyKind kind = BusyKind::kBusy;
+  };
+  struct BusyTimes {
+    std::vector<BusyTime> times;  // Within the range, in no order.
+    bool complete = true;         // False: there may be more, a limit was reached.
+  };
+  // The time that events take, and that VFREEBUSY components name: TRANSP, STATUS and FBTYPE
+  // respected.
+  BusyTimes BusyTimesIn(const TimeRange& range, size_t max_times,
+                        const absl::TimeZone& floating_zone = absl::UTCTimeZone()) const;
 
  private:
   struct Series;

@@ -237,6 +237,16 @@ struct StoreFull {
   }
 };
 
+// The answer would be larger than `limit`: ask for less, a shorter range or fewer names.
+struct TooManyResults {
+  static constexpr std::string_view kClass = "TooManyResults";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kResourceExhausted;
+  int64_t limit = 0;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("limit", &TooManyResults::limit));
+  }
+};
+
 // The user's file is not readable: restore it from a backup.
 struct StoreDamaged {
   static constexpr std::string_view kClass = "StoreDamaged";
@@ -258,11 +268,10 @@ struct StoreBusy {
 };
 
 // Everything above: what each remote action of the store declares.
-using StoreErrors =
-    conduit::ErrorList<NoSuchUser, NoSuchHome, HomeElsewhere, NoSuchCollection, CollectionExists,
-                       NoSuchObject, ObjectExists, UidConflict, UidChanged, InvalidName,
-                       InvalidCalendarData, UnsupportedComponent, PreconditionFailed,
-                       InvalidSyncToken, InvalidRequest, AccessDenied, NoSuchShare,
-                       NoSuchNotification, PodUnavailable, StoreFull, StoreDamaged, StoreBusy>;
+using StoreErrors = conduit::ErrorList<
+    NoSuchUser, NoSuchHome, HomeElsewhere, NoSuchCollection, CollectionExists, NoSuchObject,
+    ObjectExists, UidConflict, UidChanged, InvalidName, InvalidCalendarData, UnsupportedComponent,
+    PreconditionFailed, InvalidSyncToken, InvalidRequest, AccessDenied, NoSuchShare,
+    NoSuchNotification, PodUnavailable, StoreFull, TooManyResults, StoreDamaged, StoreBusy>;
 
 }  // namespace podkit::store

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "podkit/store/free_busy.h"
 #include "podkit/store/home_child.h"
 #include "podkit/store/types.h"
 
@@ -47,6 +48,14 @@ class Home {
   // `depth_infinity`: see HomeChanges. An empty token gives everything.
   virtual absl::StatusOr<HomeChanges> ChangesSince(const std::string& sync_token,
                                                    bool depth_infinity) = 0;
+
+  // Of own collections and accepted shares, by name: one call to each pod that has some of them.
+  virtual absl::StatusOr<std::vector<CollectionToken>> SyncTokens() = 0;
+
+  // When this user's time is taken, as far as the acting user may know it: of the home's own and
+  // shared collections for its user, of those shared with him for anybody else; AccessDenied if
+  // there are none. One call to each pod that has some of them. TooManyResults.
+  virtual absl::StatusOr<FreeBusy> FindFreeBusy(const FreeBusyQuery& query) = 0;
 
   // As owner. Invite also changes the access or the summary of a share, and invites again who
   // declined.

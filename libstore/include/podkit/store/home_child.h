@@ -44,6 +44,9 @@ class HomeChild {
   virtual absl::StatusOr<std::optional<std::string>> NameForUid(const std::string& uid) = 0;
   virtual absl::StatusOr<std::optional<std::string>> UidForName(const std::string& name) = 0;
 
+  // Those of `names` that exist, in that order, with their texts.
+  virtual absl::StatusOr<std::vector<ObjectData>> Multiget(
+      const std::vector<std::string>& names) = 0;
   // The texts of those of `names` that exist, by name.
   virtual absl::StatusOr<std::map<std::string, Bytes>> Texts(
       const std::vector<std::string>& names) = 0;

@@ -19,8 +19,13 @@ using conduit::Bytes;
 using conduit::Optional;
 using conduit::Required;
 
-// What somebody may do with a collection.
-enum class Access { kOwner, kReadWrite, kRead };
+// What somebody may do with a collection, the most first.
+enum class Access {
+  kOwner,
+  kReadWrite,
+  kRead,
+  kBusy,  // Sees when time is taken, and nothing else: see docs/sharing.md.
+};
 
 // Where an invitation stands.
 enum class ShareStatus { kInvited, kAccepted, kDeclined };
@@ -108,6 +113,17 @@ struct ObjectInfo {
         Required("etag", &ObjectInfo::etag), Optional("size", &ObjectInfo::size),
         Optional("summary", &ObjectInfo::summary), Optional("created", &ObjectInfo::created),
         Optional("modified", &ObjectInfo::modified));
+  }
+};
+
+// An object with its text, both of the same moment.
+struct ObjectData {
+  ObjectInfo info;
+  Bytes text;
+
+  static constexpr auto Fields() {
+    return std::make_tuple(Required("info", &ObjectData::info),
+                           Required("text", &ObjectData::text));
   }
 };
 
@@ -267,6 +283,19 @@ struct Notification {
   }
 };
 
+// Where a collection of a home stands.
+struct CollectionToken {
+  std::string name;        // In the home.
+  std::string sync_token;  // As HomeChild::SyncToken gives it; empty if it is not known now.
+  std::string error;       // Then the class of the error that says why: "PodUnavailable", ...
+
+  static constexpr auto Fields() {
+    return std::make_tuple(Required("name", &CollectionToken::name),
+                           Optional("sync_token", &CollectionToken::sync_token),
+                           Optional("error", &CollectionToken::error));
+  }
+};
+
 struct HomeInfo {
   std::string uid;
   std::string pod;  // Where it lives.
@@ -284,7 +313,8 @@ template <>
 struct podkit::conduit::EnumNames<podkit::store::Access> {
   static constexpr std::array kNames = {std::pair{podkit::store::Access::kOwner, "owner"},
                                         std::pair{podkit::store::Access::kReadWrite, "read-write"},
-                                        std::pair{podkit::store::Access::kRead, "read"}};
+                                        std::pair{podkit::store::Access::kRead, "read"},
+                                        std::pair{podkit::store::Access::kBusy, "busy"}};
 };
 
 template <>
