@@ -8,6 +8,8 @@ set(podkit_components_store conduit)  # Components that a component needs.
 set(podkit_packages ${podkit_packages_conduit} ${podkit_packages_store} ${podkit_packages_replica})
 if(PODKIT_BUILD_SERVERS)
   list(APPEND podkit_packages spdlog CLI11 prometheus-cpp)
+  find_package(PkgConfig REQUIRED)
+  pkg_check_modules(Zstd REQUIRED IMPORTED_TARGET libzstd)  # For drivers.
   find_package(Boost 1.81 REQUIRED CONFIG)  # Boost::headers: Asio and Beast.
 endif()
 list(REMOVE_DUPLICATES podkit_packages)

@@ -79,7 +79,7 @@ std::optional<Opened> OpenFile(const std::string& path) {
   chunk.hash.bytes = tail.hash;
   chunk.size = tail.size;
   chunk.sums.resize(sums.size() / sizeof(uint64_t));
-  std::memcpy(chunk.sums.data(), sums.data(), sums.size());
+  if (!sums.empty()) std::memcpy(chunk.sums.data(), sums.data(), sums.size());
   return opened;
 }
 

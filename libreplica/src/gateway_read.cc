@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "common/status_macros.h"
 #include "common/text.h"
@@ -61,19 +62,22 @@ class Reader {
   Reader(GatewayCore* core, const ParsedChunkPath& path)
       : core_(*core), path_(path), key_(KeyOf(path.name)), driver_(core->driver()) {}
 
-  // kNotFound if there is no such chunk.
+  // What the chunk is, not its bytes. kNotFound if there is none.
   absl::StatusOr<Found> Look() {
-    if (auto found = FromCache({0, 0})) return *std::move(found);
+    if (core_.cache != nullptr) {
+      if (auto cached = core_.cache->Find(key_))
+        return Found{cached->hash, cached->size, cached, {}};
+    }
     PODKIT_ASSIGN_OR_RETURN(const auto entry, core_.catalog->Find(key_));
     if (!entry) return absl::NotFoundError("there is no such chunk");
     return Found{entry->hash, entry->size, nullptr, nullptr};
   }
 
   // Gives the chunk the bytes of the range, verified: those of the cache, or all from the driver.
-  absl::StatusOr<Found> Load(const Range& range) {
-    if (auto found = FromCache(range)) {
+  absl::StatusOr<Found> Load(Found looked, const Range& range) {
+    if (looked.cached != nullptr && IsGood(*looked.cached, range)) {
       ++core_.cache_hits;
-      return *std::move(found);
+      return looked;
     }
     // Whoever comes second waits for the first, and then finds the chunk in the cache.
     PODKIT_ASSIGN_OR_RETURN(const auto held, core_.locks.Take(key_, core_.DriverDeadline()));
@@ -93,13 +97,15 @@ class Reader {
   std::optional<Found> FromCache(const Range& range) {
     if (core_.cache == nullptr) return std::nullopt;
     auto cached = core_.cache->Find(key_);
-    if (cached == nullptr) return std::nullopt;
-    if (!cached->Verify(range.offset, range.size)) {
-      core_.options.log(fmt::format("chunk {}: damaged in the cache, fetched again", key_));
-      core_.cache->Remove(key_);
-      return std::nullopt;
-    }
+    if (cached == nullptr || !IsGood(*cached, range)) return std::nullopt;
     return Found{cached->hash, cached->size, cached, nullptr};
+  }
+
+  bool IsGood(const CachedChunk& cached, const Range& range) {
+    if (cached.Verify(range.offset, range.size)) return true;
+    core_.options.log(fmt::format("chunk {}: damaged in the cache, fetched again", key_));
+    core_.cache->Remove(key_);
+    return false;
   }
 
   absl::StatusOr<std::unique_ptr<MemoryFile>> Fetch(const Catalog::Entry& entry) {
@@ -201,7 +207,7 @@ absl::StatusOr<GatewayReply> Serve(GatewayCore* core, const GatewayRequest& requ
   }
   const Range range = part.value_or(Range{0, found.size});
   const ChunkHash hash = found.hash;
-  PODKIT_ASSIGN_OR_RETURN(found, reader.Load(range));
+  PODKIT_ASSIGN_OR_RETURN(found, reader.Load(std::move(found), range));
   if (found.hash != hash) return absl::UnavailableError("the chunk was just replaced");
   GatewayReply reply = Headed(part ? 206 : 200, found, is_private);
   if (part) {
