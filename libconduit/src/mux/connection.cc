@@ -59,24 +59,24 @@ void MuxConnection::Receive(std::string_view bytes, absl::Time now) {
   last_heard_ = now;
   pinged_ = absl::InfiniteFuture();
   while (!closed_ && !bytes.empty()) {
-    const auto record = records_.Next(&bytes);
-    if (record.ok() && !record->has_value()) return;
-    if (!connected_) {
-      record.ok() ? OnHandshake(**record) : Close(record.status());
-      continue;
+    const auto next = records_.Next(&bytes);
+    absl::Status good = next.status();
+    if (good.ok()) {
+      const std::optional<std::string_view>& record = *next;
+      if (!record) return;
+      good = connected_ ? OnRecord(*record) : OnHandshake(*record);
     }
-    const absl::Status good = record.ok() ? OnRecord(**record) : record.status();
     if (good.ok()) continue;
+    if (!connected_) return Close(good);
     Fail(good, good.code() == absl::StatusCode::kResourceExhausted ? GoAwayReason::kFlood
                                                                    : GoAwayReason::kProtocolError);
   }
 }
 
-void MuxConnection::OnHandshake(std::string_view message) {
-  const auto answer = handshake_.Receive(message);
-  if (!answer.ok()) return Close(answer.status());
-  if (!answer->empty()) SendHandshake(*answer);
-  if (handshake_.done()) BecomeConnected();
+absl::Status MuxConnection::OnHandshake(std::string_view message) {
+  PODKIT_ASSIGN_OR_RETURN(const std::string answer, handshake_.Receive(message));
+  if (!answer.empty()) SendHandshake(answer);
+  return handshake_.done() ? BecomeConnected() : absl::OkStatus();
 }
 
 void MuxConnection::SendHandshake(std::string_view message) {
@@ -84,19 +84,17 @@ void MuxConnection::SendHandshake(std::string_view message) {
   handshake_output_ += message;
 }
 
-void MuxConnection::BecomeConnected() {
-  peer_ = handshake_.TakePeer();
+absl::Status MuxConnection::BecomeConnected() {
   if (sealed_) {
     const ConnectionKeys keys = handshake_.TakeKeys();
-    auto sealer = Cipher::Create(Cipher::Use::kSeal, keys.send);
-    auto opener = Cipher::Create(Cipher::Use::kOpen, keys.receive);
-    if (!sealer.ok() || !opener.ok()) return Close(sealer.ok() ? opener.status() : sealer.status());
-    sealer_ = *std::move(sealer);
-    opener_ = *std::move(opener);
+    PODKIT_ASSIGN_OR_RETURN(sealer_, Cipher::Create(Cipher::Use::kSeal, keys.send));
+    PODKIT_ASSIGN_OR_RETURN(opener_, Cipher::Create(Cipher::Use::kOpen, keys.receive));
   }
+  peer_ = handshake_.TakePeer();
   records_.set_max_bytes(kMaxRecordBytes + (sealed_ ? kTagBytes : 0));
   connected_ = true;
   events_.emplace_back(MuxConnected{});
+  return absl::OkStatus();
 }
 
 std::string MuxConnection::TakeOutput() {
@@ -112,10 +110,10 @@ std::string MuxConnection::TakeOutput() {
     }
   }
   std::string& bytes = record.bytes;
-  WriteBigEndian(bytes.size() - kRecordHeaderBytes + (sealed_ ? kTagBytes : 0), kRecordHeaderBytes,
+  WriteBigEndian(bytes.size() - kRecordHeaderBytes + (sealer_ ? kTagBytes : 0), kRecordHeaderBytes,
                  bytes.data());
   const std::string_view header = std::string_view(bytes).substr(0, kRecordHeaderBytes);
-  if (sealed_ && !sealer_->Seal(header, kRecordHeaderBytes, &bytes)) {
+  if (sealer_ && !sealer_->Seal(header, kRecordHeaderBytes, &bytes)) {
     Close(absl::InternalError("a record could not be sealed: connect anew"));
     return {};
   }

@@ -183,9 +183,9 @@ class MuxConnection {
   MuxConnection(bool dialled, const HandshakeConfig& identity, Handshake handshake,
                 const MuxOptions& options, absl::Time now);
 
-  void OnHandshake(std::string_view message);
+  absl::Status OnHandshake(std::string_view message);
   void SendHandshake(std::string_view message);
-  void BecomeConnected();
+  absl::Status BecomeConnected();
   absl::Status OnRecord(std::string_view record);
   absl::Status OnFrame(const Frame& frame);
   absl::Status OnCall(const Frame& frame);

@@ -22,7 +22,7 @@ absl::Status Broken(std::string_view what, uint64_t id) {
 
 absl::Status MuxConnection::OnRecord(std::string_view record) {
   std::string_view frames = record;
-  if (sealed_) {
+  if (opener_) {
     char header[kRecordHeaderBytes];
     WriteBigEndian(record.size(), kRecordHeaderBytes, header);
     if (!opener_->Open({header, kRecordHeaderBytes}, record, &plain_)) {

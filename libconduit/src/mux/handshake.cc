@@ -190,6 +190,7 @@ absl::StatusOr<std::string> Handshake::OnProof(std::string_view message) {
 }
 
 absl::Status Handshake::AgreeOn(std::string_view public_key_of_peer, std::string_view answer) {
+  if (!ephemeral_) return absl::InternalError("a handshake without a key of its own");
   const auto shared = ephemeral_->Agree(public_key_of_peer);
   if (!shared.ok()) return Refusal(std::string(shared.status().message()));
   transcript_ = HashOf({kProtocol, hello_, answer, config_.channel_binding});

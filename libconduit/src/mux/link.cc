@@ -42,13 +42,13 @@ std::stop_token IncomingCall::stop_token() {
 }
 
 void IncomingCall::RequestStop() {
-  std::stop_source stop(std::nostopstate);
+  std::optional<std::stop_source> stop;
   {
     MutexLock lock(&mutex_);
     stopped_ = true;
-    if (stop_) stop = *stop_;
+    stop = stop_;
   }
-  stop.request_stop();
+  if (stop) stop->request_stop();
 }
 
 std::shared_ptr<MuxLink> IncomingCall::TakeLink() {
@@ -108,7 +108,7 @@ uint64_t MuxLink::Start(WireRequest request, Done done) {
   } else {
     MutexLock lock(&mutex_);
     id = connection_.StartCall(*content, std::move(request.body));
-    if (id.ok()) waiting_.emplace(*id, std::move(done));
+    if (id.ok()) waiting_[*id].swap(done);
     wake = NeedsWake();
   }
   if (wake) stream_->Wake();
