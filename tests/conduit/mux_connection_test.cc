@@ -258,7 +258,7 @@ TEST_CASE("A cancel ends the call, at the callee too", "[mux][connection]") {
 }
 
 TEST_CASE("A cancel that crosses the answer changes nothing", "[mux][connection]") {
-  for (const size_t size : {size_t{5}, 100 * size_t{1024}}) {
+  for (const size_t size : {size_t{5}, size_t{100'000}}) {
     MuxPair pair;
     pair.Connect();
     const uint64_t id = pair.a.Call("x");
@@ -311,7 +311,7 @@ TEST_CASE("When the connection is lost every call has one outcome", "[mux][conne
   MuxPair pair;
   pair.Connect();
   pair.a.Call("executed, perhaps");
-  pair.a.Call(BodyOf(100 * 1024));
+  pair.a.Call(BodyOf(100'000));
   const uint64_t cancelled = pair.a.Call("cancelled");
   pair.Run();
   pair.a.connection.Cancel(cancelled);

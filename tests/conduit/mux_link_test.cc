@@ -26,7 +26,7 @@ struct Side {
   MuxLinkHandlers handlers() {
     return {.on_connected =
                 [this](const MuxPeer& peer) {
-                  events.push_back("connected " + peer.pod->id + " " + peer.host_name);
+                  events.emplace_back("connected " + peer.pod->id + " " + peer.host_name);
                 },
             .on_call =
                 [this](std::shared_ptr<IncomingCall> call) {

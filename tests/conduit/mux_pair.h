@@ -91,7 +91,8 @@ class MuxPair {
   // Moves everything until both are quiet; the bytes that went from each end.
   void Run() {
     for (bool moved = true; moved;) {
-      moved = Move(a, b, &sent_by_a) | Move(b, a, &sent_by_b);
+      moved = Move(a, b, &sent_by_a);
+      moved = Move(b, a, &sent_by_b) || moved;
     }
   }
   // As Run, and both are connected.
