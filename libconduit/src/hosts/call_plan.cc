@@ -1,0 +1,142 @@
+#include "hosts/call_plan.h"
+
+#include <algorithm>
+
+namespace podkit::conduit::internal {
+namespace {
+
+bool IsFailure(Outcome outcome) {
+  return outcome == Outcome::kNotExecuted || outcome == Outcome::kUnknown ||
+         outcome == Outcome::kTimedOut;
+}
+
+}  // namespace
+
+CallPlan::CallPlan(const CallPlanOptions& options, RetryBudget* repeats, RetryBudget* hedges,
+                   uint64_t seed)
+    : options_(options),
+      repeats_(repeats),
+      hedges_(hedges),
+      random_(seed),
+      backoff_(options.backoff) {}
+
+CallPlan::Actions CallPlan::Start(absl::Time now) {
+  Actions actions;
+  if (now >= options_.deadline) {
+    Finish(CallAction::End::kDeadline, -1, actions);
+    return actions;
+  }
+  repeats_->Call(now);
+  hedges_->Call(now);
+  StartAttempt(false, actions);
+  if (options_.hedge_after && options_.effect == Effect::kRead) {
+    hedge_at_ = now + *options_.hedge_after;
+  }
+  SetTimer(actions);
+  return actions;
+}
+
+CallPlan::Actions CallPlan::Ended(int attempt, Outcome outcome,
+                                  std::optional<absl::Duration> retry_after, absl::Time now) {
+  Actions actions;
+  if (finished_ || out_.erase(attempt) == 0) return actions;
+  if (!IsFailure(outcome)) {
+    Finish(CallAction::End::kAttempt, attempt, actions);
+    return actions;
+  }
+  if (outcome != Outcome::kNotExecuted) maybe_executed_ = true;
+  // Another attempt may still be answered.
+  if (out_.empty()) PlanRepeat(attempt, outcome, retry_after, now, actions);
+  if (!finished_) SetTimer(actions);
+  return actions;
+}
+
+CallPlan::Actions CallPlan::Redirected(int attempt, absl::Time now) {
+  if (redirects_ >= options_.max_redirects || now >= options_.deadline) {
+    return Ended(attempt, Outcome::kNotExecuted, absl::InfiniteDuration(), now);
+  }
+  Actions actions;
+  if (finished_ || out_.erase(attempt) == 0) return actions;
+  ++redirects_;
+  --counted_;
+  StartAttempt(false, actions);
+  return actions;
+}
+
+CallPlan::Actions CallPlan::HedgeNotStarted(int attempt, absl::Time now) {
+  return Ended(attempt, Outcome::kNotExecuted, std::nullopt, now);
+}
+
+CallPlan::Actions CallPlan::TimerFired(absl::Time now) {
+  Actions actions;
+  if (finished_) return actions;
+  timer_ = absl::InfiniteFuture();
+  if (now >= options_.deadline) {
+    Finish(CallAction::End::kDeadline, -1, actions);
+    return actions;
+  }
+  if (now >= repeat_at_) {
+    repeat_at_ = absl::InfiniteFuture();
+    StartAttempt(false, actions);
+  } else if (now >= hedge_at_) {
+    hedge_at_ = absl::InfiniteFuture();
+    if (out_.size() == 1 && counted_ < options_.max_attempts && hedges_->TakeRepeat(now)) {
+      StartAttempt(true, actions);
+    }
+  }
+  SetTimer(actions);
+  return actions;
+}
+
+CallPlan::Actions CallPlan::Cancel(absl::Time) {
+  Actions actions;
+  if (!finished_) Finish(CallAction::End::kCancelled, -1, actions);
+  return actions;
+}
+
+bool CallPlan::MayRepeat(Outcome outcome) const {
+  return outcome == Outcome::kNotExecuted || options_.effect != Effect::kWrite ||
+         options_.has_idempotency_key;
+}
+
+void CallPlan::StartAttempt(bool hedge, Actions& actions) {
+  ++counted_;
+  out_.insert(next_attempt_);
+  actions.push_back({.kind = CallAction::Kind::kStart, .attempt = next_attempt_++, .hedge = hedge});
+}
+
+void CallPlan::PlanRepeat(int attempt, Outcome outcome, std::optional<absl::Duration> retry_after,
+                          absl::Time now, Actions& actions) {
+  const absl::Duration wait =
+      std::max(backoff_.Next(random_), retry_after.value_or(absl::ZeroDuration()));
+  // What would come too late is given up at once, and costs the budget nothing.
+  const bool repeat = MayRepeat(outcome) && counted_ < options_.max_attempts &&
+                      now + wait < options_.deadline && repeats_->TakeRepeat(now);
+  if (!repeat) {
+    Finish(CallAction::End::kAttempt, attempt, actions);
+    return;
+  }
+  hedge_at_ = absl::InfiniteFuture();
+  repeat_at_ = now + wait;
+}
+
+void CallPlan::SetTimer(Actions& actions) {
+  const absl::Time next = std::min({options_.deadline, repeat_at_, hedge_at_});
+  if (next == timer_) return;
+  timer_ = next;
+  actions.push_back({.kind = CallAction::Kind::kSetTimer, .at = next});
+}
+
+void CallPlan::Finish(CallAction::End end, int attempt, Actions& actions) {
+  finished_ = true;
+  for (const int other : out_) {
+    actions.push_back({.kind = CallAction::Kind::kCancel, .attempt = other});
+  }
+  actions.push_back({.kind = CallAction::Kind::kFinish,
+                     .attempt = attempt,
+                     .end = end,
+                     .maybe_executed = maybe_executed_ || !out_.empty()});
+  out_.clear();
+}
+
+}  // namespace podkit::conduit::internal
