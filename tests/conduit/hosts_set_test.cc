@@ -200,6 +200,9 @@ TEST_CASE("HostSet takes every answer for a sign of life", "[conduit][hosts]") {
   }
   CHECK(bed.events == Lines{"h1 ejected"});
   CHECK(bed.StatusOf("h1").failures == 2);
+  // But a call that its caller stopped says nothing.
+  bed.Take("h1").Ended(TransportError(Outcome::kCancelled, "stopped"), bed.now);
+  CHECK(bed.events == Lines{"h1 ejected"});
 }
 
 TEST_CASE("HostSet ignores ejection when more than half of the hosts are out", "[conduit][hosts]") {

@@ -322,6 +322,7 @@ HostLease::~HostLease() {
 const std::string& HostLease::host() const { return parts_->host->name; }
 
 void HostLease::Ended(const absl::Status& status, absl::Time now) {
+  if (OutcomeOf(status) == Outcome::kCancelled) return;
   const bool failed = IsFailure(status);
   {
     MutexLock lock(&parts_->set->mutex);

@@ -56,7 +56,7 @@ class HostLease {
   const std::string& host() const;
 
   // The call ended with `status`, once. A status that the host made (ok, and any named error) is an
-  // answer; a failure of the way is a failure of the host.
+  // answer; a failure of the way is a failure of the host; a cancelled call says nothing.
   void Ended(const absl::Status& status, absl::Time now);
 
   // The host refused the call because it has enough to do: it is no failure, but the host is not
