@@ -1,7 +1,6 @@
 #include "podkit/conduit/testing/manual_scheduler.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "common/mutex.h"
@@ -16,7 +15,7 @@ struct ManualScheduler::State {
 
   // The next piece of work due by `end`, with the clock moved to it; nothing leaves the clock
   // alone.
-  std::optional<internal::TimerQueue::Work> TakeBy(absl::Time end) {
+  internal::TimerQueue::Work TakeBy(absl::Time end) {
     MutexLock lock(&mutex);
     const absl::Time next = queue.next();
     auto work = queue.TakeDue(end);
@@ -49,15 +48,15 @@ bool ManualScheduler::Cancel(uint64_t id) {
 
 void ManualScheduler::Advance(absl::Duration duration) {
   const absl::Time end = Now() + duration;
-  while (auto work = state_->TakeBy(end)) (*work)();
+  while (const auto work = state_->TakeBy(end)) work();
   MutexLock lock(&state_->mutex);
   state_->now = std::max(state_->now, end);
 }
 
 bool ManualScheduler::RunNext() {
   const auto work = state_->TakeBy(absl::InfiniteFuture());
-  if (work) (*work)();
-  return work.has_value();
+  if (work) work();
+  return work != nullptr;
 }
 
 size_t ManualScheduler::pending() const {

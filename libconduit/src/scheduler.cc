@@ -44,11 +44,11 @@ class SystemScheduler final : public Scheduler {
 
  private:
   void Run() {
-    while (auto work = NextDue()) (*work)();
+    while (const auto work = NextDue()) work();
   }
 
   // Waits for the next piece of work; nothing when the scheduler ends.
-  std::optional<internal::TimerQueue::Work> NextDue() {
+  internal::TimerQueue::Work NextDue() {
     MutexLock lock(&mutex_);
     while (!stopping_) {
       const absl::Time now = absl::Now();
@@ -58,7 +58,7 @@ class SystemScheduler final : public Scheduler {
       changed_.WaitFor(&mutex_, sleeps_until_ - now);
       sleeps_until_ = absl::InfinitePast();
     }
-    return std::nullopt;
+    return {};
   }
 
   Mutex mutex_;

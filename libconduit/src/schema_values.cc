@@ -132,12 +132,15 @@ class ValueChecker {
 
   absl::Status CheckVariant(const TypeSchema& type, const JsonValue& value) {
     std::vector<std::string_view> cases;
+    cases.reserve(type.fields.size());
     for (const FieldSchema& one : type.fields) cases.emplace_back(one.name);
     PODKIT_ASSIGN_OR_RETURN(const size_t found, internal::FindCase(value, cases));
     if (found == cases.size()) {
       return type.open ? absl::OkStatus() : internal::NoKnownCase(cases);
     }
-    const absl::Status status = Check(type.fields[found].type, *value.Member(cases[found]));
+    const auto member = value.Member(cases[found]);
+    if (!member) return internal::NoKnownCase(cases);
+    const absl::Status status = Check(type.fields[found].type, *member);
     return status.ok() ? status : InField(cases[found], status);
   }
 
@@ -186,10 +189,11 @@ absl::Status CheckReply(const CommandSchema& schema, const JsonValue& reply) {
   if (result->AsString() != "exception") {
     return InField("result", absl::InvalidArgumentError("$: neither 'ok' nor 'exception'"));
   }
-  const auto error_class = reply.Member("class");
-  if (!error_class || !error_class->AsString()) return internal::MissingField("class");
+  const auto member = reply.Member("class");
+  const auto error_class = member ? member->AsString() : std::nullopt;
+  if (!error_class) return internal::MissingField("class");
   for (const ErrorSchema& error : schema.errors) {
-    if (error.error_class != *error_class->AsString()) continue;
+    if (error.error_class != *error_class) continue;
     const auto fields = reply.Member("fields");
     if (!fields) return internal::MissingField("fields");
     const absl::Status status = CheckValue(error.fields, *fields);

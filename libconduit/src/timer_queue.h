@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -39,9 +38,9 @@ class TimerQueue {
     return queue_.empty() ? absl::InfiniteFuture() : queue_.begin()->first.first;
   }
 
-  // Takes the first piece out if it is due.
-  std::optional<Work> TakeDue(absl::Time now) {
-    if (next() > now || queue_.empty()) return std::nullopt;
+  // Takes the first piece out if it is due; else what it gives is empty.
+  Work TakeDue(absl::Time now) {
+    if (next() > now || queue_.empty()) return {};
     auto first = queue_.extract(queue_.begin());
     times_.erase(first.key().second);
     return std::move(first.mapped());
