@@ -79,25 +79,14 @@ JsonDocument Parsed(const std::string& text) {
   return document.ok() ? *std::move(document) : *JsonDocument::Parse("null");
 }
 
-// A call as today's code sends it, made up by `variation`: the head that every request has, and the
-// members that `command` writes.
+// A call as today's code sends it, made up by `variation`.
 absl::StatusOr<std::string> MakeRequest(const GoldenCommand& command, size_t variation) {
   const JsonDocument sample = Parsed(conduit::internal::SampleCall(command.schema, variation));
   PODKIT_ASSIGN_OR_RETURN(const std::string members, command.call(sample.root()));
-  JsonWriter writer;
-  writer.BeginObject();
-  writer.Key("action");
-  writer.String(command.schema.name);
-  if (variation > 0) {
-    writer.Key("actor");
-    writer.String("an actor");
-  }
-  writer.Key("timeout_ms");
-  writer.Integer(10'000);
-  writer.EndObject();
-  std::string head = writer.Take();
-  head.back() = ',';
-  return head + members.substr(1);
+  CallOptions options;
+  if (variation > 0) options.actor = "an actor";
+  return conduit::internal::EncodeRequest(InfoOf(command.schema), options, options.timeout, {},
+                                          members);
 }
 
 absl::StatusOr<std::string> MakeAnswer(const GoldenCommand& command, size_t variation) {

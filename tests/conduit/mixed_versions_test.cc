@@ -42,6 +42,17 @@ struct NewEatCheez {
   using Errors = ErrorList<NoSuchCheese, Moldy>;
 };
 
+// The same with little to say, and with nothing.
+struct Terse : NewEatCheez {
+  struct Response {
+    std::string text = "none";
+    static constexpr auto Fields() { return std::make_tuple(Optional("text", &Response::text)); }
+  };
+};
+struct Mute : NewEatCheez {
+  using Response = Nothing;
+};
+
 void ServeNew(Conduit& conduit) {
   conduit.Handle<NewEatCheez>(
       [](const CallContext&,
@@ -98,6 +109,15 @@ TEMPLATE_TEST_CASE("A new caller and an old responder understand each other", "[
   CHECK(answer.text == "unknown");
   CHECK(answer.tags == std::vector<std::string>{"untagged"});
   CHECK(CheckCompatible(SchemaOf<NewEatCheez>(), SchemaOf<EatCheez>()) == absl::OkStatus());
+}
+
+TEMPLATE_TEST_CASE("A response may begin where there was none", "[conduit][versions]", InProcessBed,
+                   HttpBed) {
+  TestType bed;
+  bed.b.template Handle<Mute>(
+      [](const CallContext&, const NewEatCheez::Arguments&) { return absl::OkStatus(); });
+  CHECK(ValueOf(bed.a.template Call<Terse>("B", {.name = "brie"})).text == "none");
+  CHECK(CheckCompatible(SchemaOf<Terse>(), SchemaOf<Mute>()) == absl::OkStatus());
 }
 
 TEMPLATE_TEST_CASE("Values of any size up to the limit travel", "[conduit][versions]", InProcessBed,

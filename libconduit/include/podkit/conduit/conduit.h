@@ -28,6 +28,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "podkit/conduit/call.h"
+#include "podkit/conduit/call_codec.h"
 #include "podkit/conduit/command.h"
 #include "podkit/conduit/pods.h"
 #include "podkit/conduit/scheduler.h"
@@ -150,40 +151,6 @@ class Conduit {
   std::unique_ptr<Impl> impl_;
 };
 
-namespace internal {
-
-// What an absent "keywords" or "arguments" stands for.
-JsonValue EmptyObject();
-JsonValue EmptyArray();
-
-// Puts `arguments` into the open envelope: a structure by name into "keywords", a tuple by position
-// into "arguments".
-template <typename Arguments>
-void EncodeArguments(JsonWriter& writer, const Arguments& arguments) {
-  writer.Key("arguments");
-  if constexpr (IsTuple<Arguments>::value) {
-    Codec<Arguments>::Encode(writer, arguments);
-  } else {
-    writer.BeginArray();
-    writer.EndArray();
-  }
-  writer.Key("keywords");
-  writer.BeginObject();
-  if constexpr (!IsTuple<Arguments>::value) EncodeFields(writer, arguments);
-  writer.EndObject();
-}
-
-template <typename Arguments>
-absl::Status DecodeArguments(const JsonValue& request, Arguments* arguments) {
-  constexpr std::string_view kMember = IsTuple<Arguments>::value ? "arguments" : "keywords";
-  const JsonValue member =
-      request.Member(kMember).value_or(IsTuple<Arguments>::value ? EmptyArray() : EmptyObject());
-  const absl::Status status = Codec<Arguments>::Decode(member, arguments);
-  return status.ok() ? status : InField(kMember, status);
-}
-
-}  // namespace internal
-
 template <Command C, typename R>
 void Conduit::Handle(R responder, const HandleOptions& options) {
   CheckCommand<C>();
@@ -204,8 +171,7 @@ void Conduit::Handle(R responder, const HandleOptions& options) {
                                          const JsonValue& request) -> absl::StatusOr<std::string> {
         Target target{};
         Arguments arguments{};
-        absl::Status status = DecodeFields(request, &target);
-        if (status.ok()) status = internal::DecodeArguments(request, &arguments);
+        const absl::Status status = internal::DecodeCall<C>(request, &target, &arguments);
         if (!status.ok()) return MakeError(InvalidArguments{}, std::string(status.message()));
         auto answer = [&] {
           if constexpr (kTargeted) {
@@ -237,12 +203,8 @@ absl::StatusOr<typename C::Response> Conduit::DecodeReply(std::string_view pod,
                                                           absl::StatusOr<JsonDocument> reply) {
   if (!reply.ok()) return std::move(reply).status();
   typename C::Response response{};
-  if constexpr (!std::is_same_v<typename C::Response, Nothing>) {
-    const auto value = reply->root().Member("value");
-    const absl::Status status = value ? Codec<typename C::Response>::Decode(*value, &response)
-                                      : internal::MissingField("value");
-    if (!status.ok()) return BadValue(pod, C::kInfo, status);
-  }
+  const absl::Status status = internal::DecodeResponse<C>(reply->root(), &response);
+  if (!status.ok()) return BadValue(pod, C::kInfo, status);
   return response;
 }
 
@@ -251,12 +213,7 @@ void Conduit::Start(std::string_view pod, const TargetOf<C>& target,
                     const typename C::Arguments& arguments, const CallOptions& options,
                     std::function<void(absl::StatusOr<typename C::Response>)> done) {
   CheckCommand<C>();
-  JsonWriter writer;
-  writer.BeginObject();
-  EncodeFields(writer, target);
-  internal::EncodeArguments(writer, arguments);
-  writer.EndObject();
-  Exchange(pod, C::kInfo, writer.Take(), options,
+  Exchange(pod, C::kInfo, internal::EncodeCall<C>(target, arguments), options,
            [pod = std::string(pod), done = std::move(done)](absl::StatusOr<JsonDocument> reply) {
              done(DecodeReply<C>(pod, std::move(reply)));
            });
