@@ -5,6 +5,7 @@
 
 #include "admission.h"
 #include "cheese.h"
+#include "mux_bed.h"
 #include "running_calls.h"
 #include "two_pods.h"
 
@@ -69,7 +70,7 @@ void ServeOrigin(Conduit& conduit, const std::string& origin) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("A result comes through a future or a callback", "[conduit][async]",
-                   InProcessBed, HttpBed, ThreadedBed) {
+                   InProcessBed, HttpBed, MuxBed, ThreadedBed) {
   TestType bed;
   ServeOrigin(bed.b, "b");
   auto first = bed.a.template CallAsync<EatCheez>("B", {}, {.name = "gouda"});
@@ -85,7 +86,7 @@ TEMPLATE_TEST_CASE("A result comes through a future or a callback", "[conduit][a
 }
 
 TEMPLATE_TEST_CASE("A stop ends the call here and reaches the responder", "[conduit][async][stop]",
-                   HttpBed, ThreadedBed) {
+                   HttpBed, MuxBed, ThreadedBed) {
   TestType bed;
   Waiting waiting;
   waiting.Serve(bed.b);
@@ -165,7 +166,7 @@ TEST_CASE("A pod without hosts cannot be called", "[conduit][async][hosts]") {
 }
 
 TEMPLATE_TEST_CASE("What travels with a call reaches the responder", "[conduit][async][context]",
-                   InProcessBed, HttpBed) {
+                   InProcessBed, HttpBed, MuxBed) {
   TestType bed;
   std::optional<CallContext> seen;
   bed.b.template Handle<Wait>([&](const CallContext& context, const Nothing&) {
@@ -193,7 +194,7 @@ TEMPLATE_TEST_CASE("What travels with a call reaches the responder", "[conduit][
 }
 
 TEMPLATE_TEST_CASE("A stale token is refused before anything is done", "[conduit][async][context]",
-                   InProcessBed, HttpBed) {
+                   InProcessBed, HttpBed, MuxBed) {
   TestType bed;
   int executed = 0;
   bed.b.template Handle<Wait>([&](const CallContext&, const Nothing&) {

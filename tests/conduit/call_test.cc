@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "cheese.h"
+#include "mux_bed.h"
 #include "two_pods.h"
 
 namespace podkit::conduit {
@@ -80,14 +81,14 @@ bool Has(const absl::Status& status, std::string_view text) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("A ping is answered in both directions", "[conduit][call]", InProcessBed,
-                   HttpBed) {
+                   HttpBed, MuxBed) {
   TestType bed;
   CHECK(bed.a.template Call<Ping>("B").status() == absl::OkStatus());
   CHECK(bed.b.template Call<Ping>("A").status() == absl::OkStatus());
 }
 
 TEMPLATE_TEST_CASE("A command carries its arguments and its response", "[conduit][call]",
-                   InProcessBed, HttpBed) {
+                   InProcessBed, HttpBed, MuxBed) {
   TestType bed;
   ServeCheese(bed.a);
   ServeCheese(bed.b);
@@ -100,7 +101,7 @@ TEMPLATE_TEST_CASE("A command carries its arguments and its response", "[conduit
 }
 
 TEMPLATE_TEST_CASE("A responder learns target, arguments, caller, actor and deadline",
-                   "[conduit][call]", InProcessBed, HttpBed) {
+                   "[conduit][call]", InProcessBed, HttpBed, MuxBed) {
   TestType bed;
   std::vector<std::string> seen;
   absl::Time deadline;
@@ -141,7 +142,7 @@ TEST_CASE("A time-out travels in whole milliseconds from 1 to 5 minutes", "[cond
 }
 
 TEMPLATE_TEST_CASE("A declared error comes back as its own type with its fields",
-                   "[conduit][call][error]", InProcessBed, HttpBed) {
+                   "[conduit][call][error]", InProcessBed, HttpBed, MuxBed) {
   TestType bed;
   ServeCheese(bed.b);
   const absl::Status status = Eat(bed, "brie");
@@ -156,7 +157,7 @@ TEMPLATE_TEST_CASE("A declared error comes back as its own type with its fields"
 }
 
 TEMPLATE_TEST_CASE("An undeclared error comes back as a reference to the other pod's log",
-                   "[conduit][call][error]", InProcessBed, HttpBed) {
+                   "[conduit][call][error]", InProcessBed, HttpBed, MuxBed) {
   TestType bed;
   ServeCheese(bed.b);
   const absl::Status status =
@@ -175,7 +176,7 @@ TEMPLATE_TEST_CASE("An undeclared error comes back as a reference to the other p
 }
 
 TEMPLATE_TEST_CASE("Whatever goes wrong in a responder is an internal error",
-                   "[conduit][call][error]", InProcessBed, HttpBed) {
+                   "[conduit][call][error]", InProcessBed, HttpBed, MuxBed) {
   TestType bed;
   ServeCheese(bed.b);
   const std::pair<const char*, const char*> cases[] = {
@@ -193,7 +194,7 @@ TEMPLATE_TEST_CASE("Whatever goes wrong in a responder is an internal error",
 }
 
 TEMPLATE_TEST_CASE("A command that the other pod does not know says since when it exists",
-                   "[conduit][call][error]", InProcessBed, HttpBed) {
+                   "[conduit][call][error]", InProcessBed, HttpBed, MuxBed) {
   TestType bed(ConduitOptions{.version = "7.1"});
   const absl::Status status = Eat(bed, "brie");
   CHECK(OutcomeOf(status) == Outcome::kNotImplemented);
@@ -205,7 +206,7 @@ TEMPLATE_TEST_CASE("A command that the other pod does not know says since when i
 }
 
 TEMPLATE_TEST_CASE("A call that cannot be sent says that nothing happened",
-                   "[conduit][call][error]", InProcessBed, HttpBed) {
+                   "[conduit][call][error]", InProcessBed, HttpBed, MuxBed) {
   TestType bed(ConduitOptions{.max_body_bytes = 1000});
   Renamed renamed;
   renamed.Serve(bed.b);
@@ -235,7 +236,7 @@ TEMPLATE_TEST_CASE("A call that cannot be sent says that nothing happened",
 }
 
 TEMPLATE_TEST_CASE("An answer that is too large says that the command was executed",
-                   "[conduit][call][error]", InProcessBed, HttpBed) {
+                   "[conduit][call][error]", InProcessBed, HttpBed, MuxBed) {
   TestType bed(ConduitOptions{.max_body_bytes = 1000});
   // The same bytes as base64 are longer than the request that asked for them.
   bed.b.template Handle<Echo>(
@@ -250,7 +251,7 @@ TEMPLATE_TEST_CASE("An answer that is too large says that the command was execut
 }
 
 TEMPLATE_TEST_CASE("A pod that is down, or loses its reply, or stalls, is told apart",
-                   "[conduit][call][fault]", InProcessBed, HttpBed) {
+                   "[conduit][call][fault]", InProcessBed, HttpBed, MuxBed) {
   TestType bed;
   Renamed renamed;
   renamed.Serve(bed.b);
@@ -283,7 +284,7 @@ TEMPLATE_TEST_CASE("A pod that is down, or loses its reply, or stalls, is told a
 }
 
 TEMPLATE_TEST_CASE("Values of any size and content come back the same", "[conduit][call]",
-                   InProcessBed, HttpBed) {
+                   InProcessBed, HttpBed, MuxBed) {
   TestType bed;
   ServeCheese(bed.b);
   std::string all;
@@ -299,7 +300,7 @@ TEMPLATE_TEST_CASE("Values of any size and content come back the same", "[condui
 }
 
 TEMPLATE_TEST_CASE("Arguments that do not fit are refused with their path",
-                   "[conduit][call][error]", InProcessBed, HttpBed) {
+                   "[conduit][call][error]", InProcessBed, HttpBed, MuxBed) {
   TestType bed;
   ServeCheese(bed.b);
   const absl::Status status = bed.a.template Call<OldEatCheez>("B", {.name = 1}).status();
@@ -309,17 +310,17 @@ TEMPLATE_TEST_CASE("Arguments that do not fit are refused with their path",
 }
 
 TEMPLATE_TEST_CASE("A response that does not fit leaves the outcome unknown",
-                   "[conduit][call][error]", InProcessBed, HttpBed) {
+                   "[conduit][call][error]", InProcessBed, HttpBed, MuxBed) {
   TestType bed;
   ServeCheese(bed.b);
   const absl::Status status = bed.a.template Call<OtherEatCheez>("B", {.name = "gouda"}).status();
   CHECK(OutcomeOf(status) == Outcome::kUnknown);
-  CHECK(Has(status, "the answer of pod 'B' to 'eat-cheez' does not fit: $.rating"));
+  CHECK(Has(status, "the answer of pod 'B' to 'eat-cheez' does not fit: $.value.rating"));
   CHECK(bed.a.template Call<SilentEatCheez>("B", {.name = "gouda"}).ok());
 }
 
 TEMPLATE_TEST_CASE("Many threads call in both directions at the same time",
-                   "[conduit][call][threads]", InProcessBed, HttpBed) {
+                   "[conduit][call][threads]", InProcessBed, HttpBed, MuxBed) {
   TestType bed;
   ServeCheese(bed.a);
   ServeCheese(bed.b);
@@ -346,7 +347,7 @@ TEMPLATE_TEST_CASE("Many threads call in both directions at the same time",
 }
 
 TEMPLATE_TEST_CASE("Stats count each command in both directions", "[conduit][call]", InProcessBed,
-                   HttpBed) {
+                   HttpBed, MuxBed) {
   TestType bed;
   ServeCheese(bed.b);
   CHECK(Eat(bed, "gouda").ok());

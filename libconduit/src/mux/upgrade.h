@@ -9,11 +9,12 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "podkit/conduit/mux_transport.h"
 
 namespace podkit::conduit::internal {
 
-inline constexpr std::string_view kUpgradePath = "/conduit/connect";
-inline constexpr std::string_view kUpgradeProtocol = "podkit-conduit/1";
+inline constexpr std::string_view kUpgradePath = kMuxPath;
+inline constexpr std::string_view kUpgradeProtocol = kMuxProtocol;
 
 // What the dialling side sends. `authority` as in an URL: "a1.example:8443" or "[::1]:80".
 std::string UpgradeRequest(std::string_view authority);

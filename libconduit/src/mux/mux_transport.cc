@@ -1,0 +1,136 @@
+#include "podkit/conduit/mux_transport.h"
+
+#include <string>
+#include <utility>
+
+#include "common/mutex.h"
+#include "common/status_macros.h"
+#include "hmac.h"
+#include "mux/link_pool.h"
+
+namespace podkit::conduit {
+namespace {
+
+using internal::IncomingCall;
+using internal::LinkPool;
+
+constexpr absl::Duration kRetryAfter = absl::Seconds(1);
+
+using Receiver = std::function<void(ReceivedCall)>;
+
+// Who answers, which Stop takes away while calls may come.
+class Gate {
+ public:
+  void Set(Receiver receiver) {
+    auto shared = receiver ? std::make_shared<const Receiver>(std::move(receiver)) : nullptr;
+    MutexLock lock(&mutex_);
+    receiver_ = std::move(shared);
+    while (receiver_ == nullptr && inside_ > 0) one_left_.Wait(&mutex_);
+  }
+
+  void Pass(const std::shared_ptr<IncomingCall>& call) {
+    const auto receiver = Enter();
+    if (receiver == nullptr) return call->Refuse(kRetryAfter);
+    (*receiver)({.caller = call->caller(),
+                 .request = std::move(call->request()),
+                 .stop = call->stop_token(),
+                 .reply = [call](WireReply reply) { call->Reply(std::move(reply)); }});
+    MutexLock lock(&mutex_);
+    if (--inside_ == 0) one_left_.SignalAll();
+  }
+
+ private:
+  std::shared_ptr<const Receiver> Enter() {
+    MutexLock lock(&mutex_);
+    if (receiver_ != nullptr) ++inside_;
+    return receiver_;
+  }
+
+  Mutex mutex_;
+  CondVar one_left_;
+  std::shared_ptr<const Receiver> receiver_ ABSL_GUARDED_BY(mutex_);
+  int inside_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace
+
+struct MuxTransport::State {
+  std::shared_ptr<Gate> gate = std::make_shared<Gate>();
+  std::shared_ptr<LinkPool> pool;
+};
+
+MuxTransport::MuxTransport(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+MuxTransport::~MuxTransport() { Stop(); }
+
+absl::StatusOr<std::unique_ptr<MuxTransport>> MuxTransport::Create(std::shared_ptr<Pods> pods,
+                                                                   MuxTransportOptions options) {
+  auto state = std::make_unique<State>();
+  internal::LinkPoolOptions links;
+  links.identity = {.pods = std::move(pods),
+                    .host_name = std::move(options.host_name),
+                    .software_version = std::move(options.software_version)};
+  links.mux.max_body_bytes = options.max_body_bytes;
+  links.mux.max_calls_in = options.max_calls_in;
+  links.scheduler = options.scheduler == nullptr ? MakeSystemScheduler() : options.scheduler;
+  links.connect_timeout = options.connect_timeout;
+  links.seed = std::stoull(internal::RandomHex(8), nullptr, 16);
+  links.on_call = [gate = state->gate](const std::shared_ptr<IncomingCall>& call) {
+    gate->Pass(call);
+  };
+  if (options.on_event) {
+    links.on_event = [on_event = std::move(options.on_event)](const internal::LinkEvent& event) {
+      on_event({.pod = event.pod,
+                .host = event.host,
+                .connected = event.connected,
+                .dialled = event.dialled,
+                .why = event.why,
+                .downtime = event.downtime,
+                .software_version = event.software_version});
+    };
+  }
+  PODKIT_ASSIGN_OR_RETURN(state->pool, LinkPool::Create(std::move(links)));
+  return std::unique_ptr<MuxTransport>(new MuxTransport(std::move(state)));
+}
+
+void MuxTransport::Serve(Receiver receiver) { state_->gate->Set(std::move(receiver)); }
+
+StreamAcceptor MuxTransport::Acceptor() { return state_->pool->Acceptor(); }
+
+void MuxTransport::ConnectAll() { state_->pool->ConnectAll(); }
+
+void MuxTransport::Drain(absl::Duration grace) { state_->pool->Drain(grace); }
+
+void MuxTransport::Stop() {
+  state_->gate->Set({});
+  state_->pool->Stop();
+}
+
+std::vector<MuxHostStatus> MuxTransport::Status() const {
+  std::vector<MuxHostStatus> all;
+  for (const internal::LinkStatus& host : state_->pool->Status()) {
+    all.push_back({.pod = host.pod,
+                   .host = host.host,
+                   .dialled = host.dialled,
+                   .accepted = host.accepted,
+                   .calls_out = host.calls_out,
+                   .dialling = host.dialling,
+                   .last_error = host.last_error});
+  }
+  return all;
+}
+
+std::vector<std::string> MuxTransport::HostsOf(const Pod& pod) const {
+  return state_->pool->HostsOf(pod);
+}
+
+void MuxTransport::Send(Sending sending) {
+  state_->pool->Send({.pod = std::move(sending.pod),
+                      .host = std::move(sending.host),
+                      .request = std::move(sending.request),
+                      .deadline = sending.deadline,
+                      .stop = std::move(sending.stop),
+                      .done = std::move(sending.done)});
+}
+
+}  // namespace podkit::conduit
