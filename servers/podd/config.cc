@@ -79,6 +79,10 @@ void AddFlags(CLI::App* app, PoddCommandLine* line) {
       ->type_name("FILE");
   app->add_option("--log-level", to.log_level, "debug, info, warning or error [info]")
       ->type_name("LEVEL");
+  app->add_option(
+         "--transport", to.transport,
+         "How to call other pods: http, or links, which pods before 0.2 do not know [http]")
+      ->type_name("NAME");
   app->add_option("--max-connections", to.max_connections, "Connections at a time [4096]")
       ->type_name("N");
   app->add_option("--max-body-bytes", to.max_body_bytes, "Size of a request [33554432]")
@@ -202,6 +206,11 @@ absl::StatusOr<PoddConfig> CheckSettings(const PoddSettings& settings) {
     return Wrong("log-level",
                  fmt::format("'{}' is not debug, info, warning or error", config.log_level));
   }
+  const std::string transport = settings.transport.value_or("http");
+  if (transport != "http" && transport != "links") {
+    return Wrong("transport", fmt::format("'{}' is not http or links", transport));
+  }
+  config.calls_over_links = transport == "links";
   PODKIT_RETURN_IF_ERROR(
       TakeNumber("max-connections", settings.max_connections, 1, &config.max_connections));
   PODKIT_RETURN_IF_ERROR(

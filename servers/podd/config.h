@@ -30,6 +30,7 @@ struct PoddSettings {
   std::optional<std::string> tls_certificate_file;
   std::optional<std::string> tls_key_file;
   std::optional<std::string> log_level;
+  std::optional<std::string> transport;
   std::optional<int64_t> max_connections;
   std::optional<int64_t> max_body_bytes;
   std::optional<int64_t> threads;
@@ -44,6 +45,7 @@ struct PoddSettings {
         Optional("tls_certificate_file", &PoddSettings::tls_certificate_file),
         Optional("tls_key_file", &PoddSettings::tls_key_file),
         Optional("log_level", &PoddSettings::log_level),
+        Optional("transport", &PoddSettings::transport),
         Optional("max_connections", &PoddSettings::max_connections),
         Optional("max_body_bytes", &PoddSettings::max_body_bytes),
         Optional("threads", &PoddSettings::threads));
@@ -62,6 +64,7 @@ struct PoddConfig {
   std::string tls_certificate_file;
   std::string tls_key_file;
   std::string log_level = "info";
+  bool calls_over_links = false;  // Else over HTTP. Both are answered.
   size_t max_connections = 4096;
   size_t max_body_bytes = size_t{32} << 20;
   int threads = 8;

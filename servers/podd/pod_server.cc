@@ -12,10 +12,12 @@
 #include "common/status_macros.h"
 #include "podkit/conduit/conduit.h"
 #include "podkit/conduit/http_transport.h"
+#include "podkit/conduit/mux_transport.h"
 #include "podkit/conduit/pods.h"
 #include "podkit/store/store.h"
 #include "podkit/store/user_directory.h"
 #include "servers/common/files.h"
+#include "servers/common/version.h"
 #include "servers/http/http_server.h"
 #include "servers/podd/admin_api.h"
 #include "servers/podd/log.h"
@@ -63,6 +65,7 @@ absl::Status CheckToken(const PoddConfig& config) {
 conduit::ConduitOptions MakeConduitOptions(const PoddConfig& config, const Log& log) {
   conduit::ConduitOptions options;
   options.max_body_bytes = config.max_body_bytes;
+  options.worker_threads = config.threads;
   options.log = [log](conduit::LogLevel level, std::string_view text) {
     log->log(level == conduit::LogLevel::kInfo      ? spdlog::level::info
              : level == conduit::LogLevel::kWarning ? spdlog::level::warn
@@ -88,6 +91,26 @@ HttpServerOptions MakeHttpOptions(const PoddConfig& config, const Log& log) {
              OneLine(text));
   };
   return options;
+}
+
+void LogLink(const Log& log, const conduit::MuxEvent& event) {
+  if (event.connected) {
+    log->info("link to pod '{}', host '{}': {}, version {}", event.pod, event.host,
+              event.dialled ? "dialled" : "accepted", OneLine(event.software_version));
+  } else {
+    log->warn("link to pod '{}', host '{}' is gone: {}", event.pod, event.host,
+              event.why.ok() ? "closed" : OneLine(std::string(event.why.message())));
+  }
+}
+
+absl::StatusOr<std::unique_ptr<conduit::MuxTransport>> MakeLinks(
+    const PoddConfig& config, std::shared_ptr<conduit::Pods> pods, const Log& log) {
+  conduit::MuxTransportOptions options;
+  options.host_name = config.url();
+  options.software_version = std::string(kVersion);
+  options.max_body_bytes = config.max_body_bytes;
+  options.on_event = [log](const conduit::MuxEvent& event) { LogLink(log, event); };
+  return conduit::MuxTransport::Create(std::move(pods), std::move(options));
 }
 
 HttpResponse ReceiveConduit(conduit::Conduit* conduit, const HttpRequest& request) {
@@ -117,7 +140,8 @@ struct PodServer::Parts {
   Log log;
   std::shared_ptr<conduit::Pods> pods;
   std::shared_ptr<store::FileUserDirectory> users;
-  conduit::HttpTransport transport;
+  conduit::HttpTransport calls;
+  std::unique_ptr<conduit::MuxTransport> links;
   std::unique_ptr<conduit::Conduit> conduit;
   std::unique_ptr<store::Store> store;
   PodServices services;
@@ -173,6 +197,9 @@ absl::StatusOr<Router> PodServer::Parts::MakeRouter() {
   PODKIT_RETURN_IF_ERROR(router.Add(
       "POST", conduit::kConduitPath,
       [this](const HttpRequest& request) { return ReceiveConduit(conduit.get(), request); }));
+  PODKIT_RETURN_IF_ERROR(router.AddUpgrade(
+      conduit::kMuxPath, conduit::kMuxProtocol,
+      [this](const HttpRequest&) { return HttpResponse::SwitchTo(links->Acceptor()); }));
   PODKIT_ASSIGN_OR_RETURN(const std::string token, ReadSecret(config.token_file));
   AdminApiOptions options{.token = token, .log = [log = log](std::string_view line) {
                             log->debug("admin: {}", OneLine(line));
@@ -192,6 +219,8 @@ absl::Status PodServer::Parts::Serve() {
   if (!started.ok()) return started.status();
   http = *std::move(started);
   http_counters = http.get();
+  links->Serve([this](conduit::ReceivedCall call) { conduit->Answer(std::move(call)); });
+  if (config.calls_over_links) links->ConnectAll();
   return absl::OkStatus();
 }
 
@@ -216,7 +245,11 @@ absl::StatusOr<std::unique_ptr<PodServer>> PodServer::Start(const PoddConfig& co
   parts->log = std::move(log);
   PODKIT_ASSIGN_OR_RETURN(parts->pods, LoadPods(config));
   PODKIT_ASSIGN_OR_RETURN(parts->users, LoadUsers(config));
-  parts->conduit = std::make_unique<conduit::Conduit>(parts->pods, &parts->transport,
+  PODKIT_ASSIGN_OR_RETURN(parts->links, MakeLinks(config, parts->pods, parts->log));
+  conduit::Transport* const transport = config.calls_over_links
+                                            ? static_cast<conduit::Transport*>(parts->links.get())
+                                            : &parts->calls;
+  parts->conduit = std::make_unique<conduit::Conduit>(parts->pods, transport,
                                                       MakeConduitOptions(config, parts->log));
   PODKIT_RETURN_IF_ERROR(parts->OpenStore());
   if (OwnsToken(config)) PODKIT_RETURN_IF_ERROR(EnsureSecret(config.token_file));
@@ -244,7 +277,9 @@ void PodServer::Reload() {
 }
 
 void PodServer::Stop(absl::Duration grace) {
+  if (parts_->links) parts_->links->Drain(grace);
   if (parts_->http) parts_->http->Stop(grace);
+  if (parts_->links) parts_->links->Stop();
   parts_->store.reset();
 }
 

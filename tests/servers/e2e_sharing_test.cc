@@ -97,7 +97,10 @@ void AcceptFrom(const User& viewer, const std::string& share_uid, const std::str
 
 TEST_CASE("A calendar is shared between two pods, one of which is killed meanwhile",
           "[e2e][sharing]") {
-  TwoPods pods;
+  const bool over_links = GENERATE(false, true);
+  CAPTURE(over_links);
+  TwoPods pods(over_links ? std::vector<std::string>{"--transport", "links"}
+                          : std::vector<std::string>{});
   const User anna(pods, "anna", "A");
   const User emma(pods, "emma", "B");
 

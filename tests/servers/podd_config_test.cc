@@ -57,5 +57,13 @@ TEST_CASE("podd speaks https when it has a certificate", "[podd][config]") {
   CHECK(CheckSettings(settings).status().code() == absl::StatusCode::kInvalidArgument);
 }
 
+TEST_CASE("podd calls over HTTP unless it is told to use links", "[podd][config]") {
+  CHECK_FALSE(ValueOf(CheckSettings({})).calls_over_links);
+  CHECK(ValueOf(CheckSettings({.transport = "links"})).calls_over_links);
+  const absl::Status wrong = CheckSettings({.transport = "pigeons"}).status();
+  CHECK(wrong.code() == absl::StatusCode::kInvalidArgument);
+  CHECK_THAT(std::string(wrong.message()), Catch::Contains("'pigeons' is not http or links"));
+}
+
 }  // namespace
 }  // namespace podkit::servers

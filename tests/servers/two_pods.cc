@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <fstream>
+#include <utility>
 
 #include "absl/time/clock.h"
 #include "servers/podctl/settings.h"
@@ -13,7 +14,7 @@
 
 namespace podkit::testing {
 
-TwoPods::TwoPods() {
+TwoPods::TwoPods(std::vector<std::string> flags) : flags_(std::move(flags)) {
   layout_ = {.folder = folder_.path().string(), .port_a = FreePort(), .port_b = FreePort()};
   REQUIRE(podctl::WriteDemoFiles(layout_) == absl::OkStatus());
   Start("A");
@@ -21,8 +22,9 @@ TwoPods::TwoPods() {
 }
 
 void TwoPods::Start(const std::string& pod) {
-  auto process = std::make_unique<ProcessUnderTest>(
-      std::vector<std::string>{PODKIT_PODD, "--config", File(pod + "/podd.json")});
+  std::vector<std::string> command = {PODKIT_PODD, "--config", File(pod + "/podd.json")};
+  command.insert(command.end(), flags_.begin(), flags_.end());
+  auto process = std::make_unique<ProcessUnderTest>(std::move(command));
   process->WaitForErr(" listening on ");
   pods_[pod] = std::move(process);
 }

@@ -21,8 +21,8 @@ namespace podkit::testing {
 
 class TwoPods {
  public:
-  // Starts both.
-  TwoPods();
+  // Starts both, with these flags on top.
+  explicit TwoPods(std::vector<std::string> flags = {});
 
   // Starts the pod and returns when it answers.
   void Start(const std::string& pod);
@@ -48,6 +48,7 @@ class TwoPods {
   std::string PodctlJson(std::vector<std::string> arguments) const;
 
  private:
+  const std::vector<std::string> flags_;
   TempDir folder_;
   podctl::DemoLayout layout_;
   std::map<std::string, std::unique_ptr<ProcessUnderTest>> pods_;
