@@ -47,6 +47,7 @@ class MuxBed {
     while (connected_ < 2) changed_.WaitFor(&mutex_, absl::Seconds(10));
   }
   ~MuxBed() {
+    AllowCut();
     if (cutter_.joinable()) cutter_.join();
     server_.reset();
     transport_a_->Stop();
@@ -58,6 +59,7 @@ class MuxBed {
   void SetTrouble(Trouble trouble) {
     trouble_ = trouble;
     if (trouble == Trouble::kDown) Cut();
+    if (trouble == Trouble::kLoseReply) cutter_ = std::thread([this] { AwaitCut(); });
   }
 
   testing::FakeClock clock;
@@ -96,6 +98,20 @@ class MuxBed {
 
   std::string Address() const { return "http://127.0.0.1:" + std::to_string(server_->port()); }
 
+  // A responder cannot end the link that it answers on: a thread of its own does.
+  void AllowCut() {
+    MutexLock lock(&mutex_);
+    cut_ = true;
+    changed_.SignalAll();
+  }
+  void AwaitCut() {
+    {
+      MutexLock lock(&mutex_);
+      while (!cut_) changed_.Wait(&mutex_);
+    }
+    Cut();
+  }
+
   void Cut() {
     server_->Stop(absl::ZeroDuration());
     transport_b_->Stop();
@@ -109,9 +125,7 @@ class MuxBed {
     }
     if (trouble_ == Trouble::kLoseReply) {
       // The call itself stays until then: one that is let go of is answered.
-      call.reply = [this, kept = call.reply](const WireReply&) {
-        if (!cut_.exchange(true)) cutter_ = std::thread([this] { Cut(); });
-      };
+      call.reply = [this, kept = call.reply](const WireReply&) { AllowCut(); };
     }
     b.Answer(std::move(call));
   }
@@ -121,7 +135,7 @@ class MuxBed {
   int connected_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<ReceivedCall> stalled_ ABSL_GUARDED_BY(mutex_);
   std::atomic<Trouble> trouble_{Trouble::kNone};
-  std::atomic<bool> cut_ = false;
+  bool cut_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread cutter_;
   std::unique_ptr<MuxTransport> transport_b_;
   std::unique_ptr<servers::HttpServer> server_;

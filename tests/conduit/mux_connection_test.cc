@@ -66,7 +66,7 @@ TEST_CASE("Bodies of every size arrive as they were, both ways", "[mux][connecti
   }
 }
 
-TEST_CASE("With TLS below, records travel as they are; without, nobody can read them",
+TEST_CASE("With TLS below, records travel as they are, and without, nobody can read them",
           "[mux][connection]") {
   for (const bool tls : {false, true}) {
     HandshakeConfig of_a = IdentityOf("A");
