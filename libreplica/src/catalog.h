@@ -21,12 +21,14 @@ namespace podkit::replica {
 // A text that is another one for each name, and orders chunks by volume and file.
 std::string KeyOf(const ChunkName& name);
 
+struct CatalogEntry {
+  ChunkHash hash;
+  uint64_t size = 0;
+};
+
 class Catalog {
  public:
-  struct Entry {
-    ChunkHash hash;
-    uint64_t size = 0;
-  };
+  using Entry = CatalogEntry;
 
   // A SQLite file, made if missing. kDataLoss if it is damaged.
   static absl::StatusOr<std::unique_ptr<Catalog>> Open(const std::string& path);

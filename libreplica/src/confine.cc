@@ -104,7 +104,7 @@ absl::Status FilterSystemCalls(bool network) {
   }
   if (!network && error == 0) {
     error = seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
-                             SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+                             scmp_arg_cmp{0, SCMP_CMP_NE, AF_UNIX, 0});
   }
   if (error == 0) error = seccomp_load(filter.get());
   if (error != 0) return FromErrno(-error, "set up", "the filter of system calls");

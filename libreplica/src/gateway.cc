@@ -1,6 +1,6 @@
 #include "podkit/replica/gateway.h"
 
-#include <optional>
+#include <memory>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -75,7 +75,7 @@ class Post final : public GatewayExchange, private MultipartParser::Handler {
     auto admitted = core_.gate.Admit(control_part_, core_.options.now());
     control_part_.clear();
     if (!admitted.ok()) return admitted.status();
-    control_ = *std::move(admitted);
+    control_ = std::make_unique<AdmittedControl>(*std::move(admitted));
     for (const ControlChunk& chunk : control_->message.chunks) expected_ += chunk.size;
     return absl::OkStatus();
   }
@@ -117,7 +117,8 @@ class Post final : public GatewayExchange, private MultipartParser::Handler {
   }
 
   absl::Status CheckWhole() const {
-    if (!control_) return absl::InvalidArgumentError("the request has no 'control-plane'");
+    if (control_ == nullptr)
+      return absl::InvalidArgumentError("the request has no 'control-plane'");
     const Operation operation = control_->message.operation;
     const bool with_data = operation == Operation::kPut ||
                            (operation == Operation::kRename && !control_->message.chunks.empty());
@@ -137,8 +138,8 @@ class Post final : public GatewayExchange, private MultipartParser::Handler {
   absl::Status failed_;
   Part part_ = Part::kNone;
   std::string control_part_;
-  std::optional<AdmittedControl> control_;
-  uint64_t expected_ = 0;  // Bytes of the data part.
+  std::unique_ptr<AdmittedControl> control_;  // Null until it is admitted.
+  uint64_t expected_ = 0;                     // Bytes of the data part.
   uint64_t received_ = 0;
   std::unique_ptr<MemoryFile> data_;
   size_t chunk_ = 0;  // The one that arrives, and how much of it has.

@@ -59,4 +59,5 @@ struct PodkitReplicaDriver {
                      size_t size, int chunk_fd);
 };
 
+// NOLINTNEXTLINE(readability-identifier-naming): the name of a symbol of C.
 extern const struct PodkitReplicaDriver podkit_replica_driver;
