@@ -24,6 +24,13 @@ absl::Status ParseJsonObject(std::string_view text, rapidjson::Document* documen
   return absl::OkStatus();
 }
 
+bool HasLoneSurrogate(std::string_view text) {
+  for (size_t at = text.find('\xED'); at < text.size(); at = text.find('\xED', at + 1)) {
+    if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xA0) return true;
+  }
+  return false;
+}
+
 JsonMembers::JsonMembers(const rapidjson::Value& object, absl::Status* status)
     : object_(object), status_(*status) {
   if (!object_.IsObject()) Fail("element", "an object");
@@ -47,6 +54,10 @@ std::string JsonMembers::Text(const char* name, size_t max_size) {
   const auto* value = Find(name);
   if (value == nullptr || !value->IsString() || value->GetStringLength() > max_size) {
     Fail(name, fmt::format("a text of at most {} bytes", max_size));
+    return {};
+  }
+  if (HasLoneSurrogate({value->GetString(), value->GetStringLength()})) {
+    Fail(name, "valid Unicode");
     return {};
   }
   return {value->GetString(), value->GetStringLength()};

@@ -20,6 +20,9 @@ constexpr uint64_t kMaxJsonNumber = std::numeric_limits<int64_t>::max();
 // kInvalidArgument unless `text` is one JSON object in UTF-8. Its depth costs no stack.
 absl::Status ParseJsonObject(std::string_view text, rapidjson::Document* document);
 
+// True if the text was written as a lone \uDC00 to \uDFFF, which RapidJSON takes: it is no UTF-8.
+bool HasLoneSurrogate(std::string_view text);
+
 // The members of one object. A missing member is the given default, or an error without one; so is
 // a member of another type. After the first error all values are empty.
 class JsonMembers {

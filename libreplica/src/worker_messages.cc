@@ -19,7 +19,8 @@ std::vector<std::string> ReadPaths(const char* name, JsonMembers* members) {
   const auto* array = members->ArrayOr(name);
   if (array == nullptr) return paths;
   for (const auto& path : array->GetArray()) {
-    if (!path.IsString() || paths.size() == kMaxPaths) {
+    if (!path.IsString() || HasLoneSurrogate({path.GetString(), path.GetStringLength()}) ||
+        paths.size() == kMaxPaths) {
       members->Fail(name, "an array of at most 64 paths");
       return {};
     }
@@ -191,6 +192,9 @@ absl::StatusOr<DriverSettings> ParseSettings(std::string_view text) {
       return absl::InvalidArgumentError(fmt::format("the driver's {} are not a JSON object", name));
     }
     *to = Text(member->value);
+    if (HasLoneSurrogate(*to)) {
+      return absl::InvalidArgumentError(fmt::format("the driver's {} are no Unicode", name));
+    }
   }
   return settings;
 }

@@ -65,6 +65,7 @@ TEST_CASE("A control message with a bad member is refused by its name", "[replic
       {"1700000000123", "1.5"},
       {"\"nonce\":\"n\"", "\"nonce\":\"\""},
       {"\"path\":\"/a\"", "\"path\":\"a\""},
+      {"\"path\":\"/a\"", "\"path\":\"/\\uDDDD\""},  // It would be rubbish to a worker.
       {"\"kind\":\"block\"", "\"kind\":\"blob\""},
       {"\"kind\":\"block\"", "\"kind\":\"manifest\""},  // Which has no place in a file.
       {"\"file\":\"f\"", "\"file\":\"../f\""},
