@@ -93,7 +93,7 @@ HttpServerOptions MakeHttpOptions(const PoddConfig& config, const Log& log) {
   return options;
 }
 
-void LogLink(const Log& log, const conduit::MuxEvent& event) {
+void LogLink(const Log& log, const conduit::MuxHostEvent& event) {
   if (event.connected) {
     log->info("link to pod '{}', host '{}': {}, version {}", event.pod, event.host,
               event.dialled ? "dialled" : "accepted", OneLine(event.software_version));
@@ -109,7 +109,7 @@ absl::StatusOr<std::unique_ptr<conduit::MuxTransport>> MakeLinks(
   options.host_name = config.url();
   options.software_version = std::string(kVersion);
   options.max_body_bytes = config.max_body_bytes;
-  options.on_event = [log](const conduit::MuxEvent& event) { LogLink(log, event); };
+  options.on_event = [log](const conduit::MuxHostEvent& event) { LogLink(log, event); };
   return conduit::MuxTransport::Create(std::move(pods), std::move(options));
 }
 

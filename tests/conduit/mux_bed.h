@@ -58,7 +58,7 @@ class MuxBed {
 
   void SetTrouble(Trouble trouble) {
     trouble_ = trouble;
-    if (trouble == Trouble::kDown) Cut();
+    if (trouble == Trouble::kDown) CutAndTellA();
     if (trouble == Trouble::kLoseReply) cutter_ = std::thread([this] { AwaitCut(); });
   }
 
@@ -77,10 +77,10 @@ class MuxBed {
     MuxTransportOptions options;
     options.host_name = pods->own_id() + "-host";
     options.scheduler = std::make_shared<ShiftedScheduler>(&clock);
-    options.on_event = [this](const MuxEvent& event) {
-      if (!event.connected) return;
+    options.on_event = [this, own_id = pods->own_id()](const MuxHostEvent& event) {
       MutexLock lock(&mutex_);
-      ++connected_;
+      if (event.connected) ++connected_;
+      if (!event.connected && own_id == "A") lost_by_a_ = true;
       changed_.SignalAll();
     };
     return *MuxTransport::Create(std::move(pods), std::move(options));
@@ -112,6 +112,13 @@ class MuxBed {
     Cut();
   }
 
+  // As long as A does not see it, a call on the lost link has an unknown end, as it must.
+  void CutAndTellA() {
+    Cut();
+    MutexLock lock(&mutex_);
+    while (!lost_by_a_) changed_.Wait(&mutex_);
+  }
+
   void Cut() {
     server_->Stop(absl::ZeroDuration());
     transport_b_->Stop();
@@ -133,6 +140,7 @@ class MuxBed {
   Mutex mutex_;
   CondVar changed_;
   int connected_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool lost_by_a_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<ReceivedCall> stalled_ ABSL_GUARDED_BY(mutex_);
   std::atomic<Trouble> trouble_{Trouble::kNone};
   bool cut_ ABSL_GUARDED_BY(mutex_) = false;

@@ -28,29 +28,13 @@
 #include "mux/dialer.h"
 #include "mux/link.h"
 #include "mux/pending_call.h"
+#include "podkit/conduit/mux_transport.h"
 
 namespace podkit::conduit::internal {
 
-// The first link to a host came up, or the last one went down.
-struct LinkEvent {
-  std::string pod;
-  std::string host;
-  bool connected = false;
-  bool dialled = false;     // By this side.
-  absl::Status why = {};    // Of a loss.
-  absl::Duration downtime;  // Up to a connection that is not the first one.
-  std::string software_version = {};
-};
-
-struct LinkStatus {
-  std::string pod;
-  std::string host;
-  size_t dialled = 0;   // Links that this side opened,
-  size_t accepted = 0;  // and that the other side did.
-  size_t calls_out = 0;
-  bool dialling = false;
-  absl::Status last_error = {};  // Of the last dial or loss.
-};
+// As the users of the transport see them.
+using LinkEvent = MuxHostEvent;
+using LinkStatus = MuxHostStatus;
 
 struct LinkPoolOptions {
   // host_name: the address at which others reach this host, if there is one.

@@ -78,17 +78,7 @@ absl::StatusOr<std::unique_ptr<MuxTransport>> MuxTransport::Create(std::shared_p
   links.on_call = [gate = state->gate](const std::shared_ptr<IncomingCall>& call) {
     gate->Pass(call);
   };
-  if (options.on_event) {
-    links.on_event = [on_event = std::move(options.on_event)](const internal::LinkEvent& event) {
-      on_event({.pod = event.pod,
-                .host = event.host,
-                .connected = event.connected,
-                .dialled = event.dialled,
-                .why = event.why,
-                .downtime = event.downtime,
-                .software_version = event.software_version});
-    };
-  }
+  if (options.on_event) links.on_event = std::move(options.on_event);
   PODKIT_ASSIGN_OR_RETURN(state->pool, LinkPool::Create(std::move(links)));
   return std::unique_ptr<MuxTransport>(new MuxTransport(std::move(state)));
 }
@@ -106,19 +96,7 @@ void MuxTransport::Stop() {
   state_->pool->Stop();
 }
 
-std::vector<MuxHostStatus> MuxTransport::Status() const {
-  std::vector<MuxHostStatus> all;
-  for (const internal::LinkStatus& host : state_->pool->Status()) {
-    all.push_back({.pod = host.pod,
-                   .host = host.host,
-                   .dialled = host.dialled,
-                   .accepted = host.accepted,
-                   .calls_out = host.calls_out,
-                   .dialling = host.dialling,
-                   .last_error = host.last_error});
-  }
-  return all;
-}
+std::vector<MuxHostStatus> MuxTransport::Status() const { return state_->pool->Status(); }
 
 std::vector<std::string> MuxTransport::HostsOf(const Pod& pod) const {
   return state_->pool->HostsOf(pod);

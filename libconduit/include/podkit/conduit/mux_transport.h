@@ -35,7 +35,7 @@ inline constexpr std::string_view kMuxPath = "/conduit/connect";
 inline constexpr std::string_view kMuxProtocol = "podkit-conduit/1";
 
 // The first link to a host came up, or the last one went down.
-struct MuxEvent {
+struct MuxHostEvent {
   std::string pod;
   std::string host;
   bool connected = false;
@@ -64,7 +64,7 @@ struct MuxTransportOptions {
   absl::Duration connect_timeout = absl::Seconds(5);
   std::shared_ptr<Scheduler> scheduler = nullptr;  // Null: the system's.
   // Called without locks held; must not block. May be empty.
-  std::function<void(const MuxEvent&)> on_event = {};
+  std::function<void(const MuxHostEvent&)> on_event = {};
 };
 
 class MuxTransport final : public Transport {
