@@ -99,7 +99,7 @@ struct Conduit::Impl {
   }
 
   absl::Status CheckCall(std::string_view pod, const Pod* target, const CommandInfo& info,
-                         const std::string& members, const CallOptions& call) const;
+                         const CallOptions& call) const;
   void Enter();
   void Leave();
   void CountSent(std::string_view command, bool ok, absl::Duration took);
@@ -109,8 +109,7 @@ struct Conduit::Impl {
 };
 
 absl::Status Conduit::Impl::CheckCall(std::string_view pod, const Pod* target,
-                                      const CommandInfo& info, const std::string& members,
-                                      const CallOptions& call) const {
+                                      const CommandInfo& info, const CallOptions& call) const {
   if (pod == pods->own_id()) {
     return absl::InvalidArgumentError(
         fmt::format("'{}' is for pod '{}' itself, which needs no conduit", info.name, pod));
@@ -120,18 +119,6 @@ absl::Status Conduit::Impl::CheckCall(std::string_view pod, const Pod* target,
         fmt::format("no pod '{}' for '{}': add it to the pods file", ForLog(pod, 64), info.name));
   }
   PODKIT_RETURN_IF_ERROR(internal::CheckOptions(info, call));
-  const std::string envelope =
-      internal::EncodeRequest(info, call, absl::ZeroDuration(), {}, members);
-  if (!IsUtf8(envelope)) {
-    return absl::InvalidArgumentError(
-        fmt::format("a text in '{}' is not UTF-8: send it as Bytes", info.name));
-  }
-  if (envelope.size() > options.max_body_bytes) {
-    const auto limit = static_cast<int64_t>(options.max_body_bytes);
-    return MakeError(BodyTooLarge{limit},
-                     fmt::format("'{}' for pod '{}' has {} bytes, more than the limit of {}",
-                                 info.name, pod, envelope.size(), limit));
-  }
   if (call.timeout <= absl::ZeroDuration()) {
     return absl::DeadlineExceededError(
         fmt::format("no time was left to call '{}' on pod '{}'", info.name, pod));
@@ -229,7 +216,7 @@ void Conduit::Exchange(std::string_view pod, const CommandInfo& info, std::strin
     impl->Leave();
   };
   auto target = impl_->pods->Find(pod);
-  const absl::Status status = impl_->CheckCall(pod, target.get(), info, envelope, options);
+  const absl::Status status = impl_->CheckCall(pod, target.get(), info, options);
   if (!status.ok()) {
     finish(WithOutcome(status, Outcome::kNotExecuted));
     return;

@@ -42,24 +42,22 @@ void HttpLoop::Send(Sending sending) {
   }
   auto job = std::make_unique<Job>();
   job->sending = std::move(sending);
-  bool ended = false;
+  bool is_first = false;  // Else the thread was woken already and has not looked yet.
   {
     MutexLock lock(&mutex_);
-    ended = ending_;
+    if (!ending_) {
+      if (!started_) thread_ = std::thread([this] { Run(); });
+      started_ = true;
+      is_first = submitted_.empty();
+      submitted_.push_back(std::move(job));
+    }
   }
-  if (ended) {
+  if (job != nullptr) {
     Finish(std::move(job->sending),
            TransportError(Outcome::kNotExecuted, "the transport has ended"));
-    return;
+  } else if (is_first) {
+    curl_multi_wakeup(multi_.get());
   }
-  {
-    MutexLock lock(&mutex_);
-    if (!started_) thread_ = std::thread([this] { Run(); });
-    started_ = true;
-    submitted_.push_back(std::move(job));
-    if (submitted_.size() > 1) return;  // It was woken already and has not looked yet.
-  }
-  curl_multi_wakeup(multi_.get());
 }
 
 void HttpLoop::Run() {

@@ -73,6 +73,11 @@ void OutgoingCall::TryNextHost() {
                   .stop = options_.stop,
                   .done = {}};
   sending.request.body = EncodeRequest(info_, options_, deadline_ - now, id_, members_);
+  const absl::Status good = CheckBody(sending.request.body);
+  if (!good.ok()) {
+    Finish(WithOutcome(good, Outcome::kNotExecuted));
+    return;
+  }
   std::optional<SignedExchange> exchange;
   if (!environment_.transport->traits().authenticates) {
     auto signed_exchange = environment_.authenticator->SignRequest(pod_, now, sending.request);
@@ -87,6 +92,19 @@ void OutgoingCall::TryNextHost() {
     self->Attempted(std::move(reply), exchange);
   };
   environment_.transport->Send(std::move(sending));
+}
+
+absl::Status OutgoingCall::CheckBody(const std::string& body) const {
+  if (!IsUtf8(body)) {
+    return absl::InvalidArgumentError(
+        fmt::format("a text in '{}' is not UTF-8: send it as Bytes", info_.name));
+  }
+  const size_t max_bytes = environment_.options->max_body_bytes;
+  if (body.size() <= max_bytes) return absl::OkStatus();
+  const auto limit = static_cast<int64_t>(max_bytes);
+  return conduit::MakeError(BodyTooLarge{limit},
+                            fmt::format("'{}' for pod '{}' has {} bytes, more than the limit of {}",
+                                        info_.name, pod_->id, body.size(), limit));
 }
 
 void OutgoingCall::Attempted(absl::StatusOr<WireReply> reply,

@@ -41,6 +41,7 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
 
  private:
   void TryNextHost();
+  absl::Status CheckBody(const std::string& body) const;
   void Attempted(absl::StatusOr<WireReply> reply, const std::optional<SignedExchange>& exchange);
   absl::StatusOr<JsonDocument> Read(WireReply reply,
                                     const std::optional<SignedExchange>& exchange) const;
