@@ -139,6 +139,9 @@ class CheckingHandler {
 constexpr unsigned kParseFlags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
                                  rapidjson::kParseNumbersAsStringsFlag;
 
+// With SSE2 the parser reads whole blocks of 16 bytes, also the one that holds the end.
+constexpr size_t kPadding = 15;
+
 }  // namespace
 
 struct JsonDocument::Tree {
@@ -163,7 +166,9 @@ absl::StatusOr<JsonDocument> JsonDocument::Parse(std::string text, const JsonLim
         "JSON of {} bytes is larger than the limit of {} bytes", text.size(), max_bytes));
   }
   auto tree = std::make_unique<Tree>();
+  const size_t size = text.size();
   tree->text = std::move(text);
+  tree->text.append(kPadding, '\0');
   CheckingHandler handler(tree->document, tree->text.data(),
                           std::min(limits.max_depth, kMostDepth));
   rapidjson::ParseResult result;
@@ -172,7 +177,7 @@ absl::StatusOr<JsonDocument> JsonDocument::Parse(std::string text, const JsonLim
     rapidjson::InsituStringStream stream(tree->text.data());
     result = reader.Parse<kParseFlags>(stream, handler);
     // The parser takes a zero byte for the end.
-    if (!result.IsError() && stream.Tell() != tree->text.size()) {
+    if (!result.IsError() && stream.Tell() != size) {
       result.Set(rapidjson::kParseErrorDocumentRootNotSingular, stream.Tell());
     }
     return !result.IsError();
