@@ -152,6 +152,30 @@ TEST_CASE("The two schemas of the store are told apart", "[store][schema]") {
   CHECK(GetError<StoreDamaged>(Migrate(*database, UserStoreSchema())));
 }
 
+TEST_CASE("Texts of older files without alarms are known to be what viewers see",
+          "[store][schema][personal]") {
+  File file;
+  const auto database = file.Open();
+  const Schema newest = UserStoreSchema();
+  REQUIRE(Migrate(*database, {newest.application_id, newest.steps.first(2)}) == absl::OkStatus());
+  REQUIRE(database->Execute("INSERT INTO collection VALUES ('c', '', 0, 0, 0)") ==
+          absl::OkStatus());
+  const std::pair<const char*, const char*> texts[] = {{"plain", "SUMMARY:alarms\r\n"},
+                                                       {"alarm", "BEGIN:VALARM\r\n"},
+                                                       {"small", "begin:valarm\n"},
+                                                       {"folded", "BEGIN:VA\r\n\tLA\r\n RM\r\n"}};
+  for (const auto& [id, text] : texts) {
+    REQUIRE(database->Execute(
+                "INSERT INTO object (id, collection_id, name, uid, component, etag, size, summary,"
+                " created_at, modified_at, revision, text)"
+                " VALUES (?1, 'c', ?1, ?1, 'VEVENT', 'e', 5, '', 0, 0, 0, ?2)",
+                {id, Blob{text}}) == absl::OkStatus());
+  }
+  REQUIRE(Migrate(*database, newest) == absl::OkStatus());
+  CHECK(ValueOf(database->QueryText(
+            "SELECT group_concat(id || shared_etag || shared_size) FROM object")) == "plaine5");
+}
+
 TEST_CASE("The documentation shows every table and column", "[store][schema]") {
   CHECK(TablesInPage("## User store", "## Pod database") == TablesOf(UserStoreSchema()));
   CHECK(TablesInPage("## Pod database", "") == TablesOf(PodDatabaseSchema()));

@@ -41,31 +41,32 @@ class CollectionAccess {
     absl::Status status = store_->Read([&](Database& database) -> absl::Status {
       PODKIT_ASSIGN_OR_RETURN(const Access access, AccessOf(database, info_.id, actor_));
       ObjectTable table(database, info_.id, info_.name);
-      result = body(*MakeObjectView(access, table));
+      result = body(*MakeObjectView(access, actor_, table));
       return result.status();
     });
     if (!status.ok()) return status;
     return result;
   }
 
-  // The same with an ObjectTable& in a transaction that writes, if the actor may write.
+  // The same in a transaction that writes, if the actor may write.
   template <typename Body>
-  std::invoke_result_t<Body, ObjectTable&> Write(const Body& body) const {
-    std::invoke_result_t<Body, ObjectTable&> result = absl::UnknownError("");
-    absl::Status status = store_->Write([&](Database& database) -> absl::Status {
-      PODKIT_RETURN_IF_ERROR(CheckWrite(database, info_.id, actor_));
-      ObjectTable table(database, info_.id, info_.name);
-      result = body(table);
-      return result.status();
-    });
-    if (!status.ok()) return status;
-    Announce(info_.id);
-    return result;
+  std::invoke_result_t<Body, ObjectView&> Write(const Body& body) const {
+    return WriteIf(CheckWrite, body);
+  }
+
+  // The same if he may read: the view refuses what he may not write.
+  template <typename Body>
+  std::invoke_result_t<Body, ObjectView&> WriteOwn(const Body& body) const {
+    return WriteIf(CheckReadAll, body);
   }
 
   // Says that a collection of the same owner has changed.
   void Announce(const std::string& collection_id) const {
     if (options_->on_change) options_->on_change({store_->uid(), collection_id});
+  }
+
+  PutOptions put_options() const {
+    return {.max_object_bytes = options_->max_object_bytes, .now = Now()};
   }
 
   // What a write answers that fails for `reason` before it begins: who has no right to it learns
@@ -78,6 +79,21 @@ class CollectionAccess {
   }
 
  private:
+  template <typename Check, typename Body>
+  std::invoke_result_t<Body, ObjectView&> WriteIf(const Check& check, const Body& body) const {
+    std::invoke_result_t<Body, ObjectView&> result = absl::UnknownError("");
+    absl::Status status = store_->Write([&](Database& database) -> absl::Status {
+      PODKIT_RETURN_IF_ERROR(check(database, info_.id, actor_));
+      PODKIT_ASSIGN_OR_RETURN(const Access access, AccessOf(database, info_.id, actor_));
+      ObjectTable table(database, info_.id, info_.name);
+      result = body(*MakeObjectView(access, actor_, table));
+      return result.status();
+    });
+    if (!status.ok()) return status;
+    Announce(info_.id);
+    return result;
+  }
+
   std::shared_ptr<UserStore> store_;
   CollectionInfo info_;
   Actor actor_;

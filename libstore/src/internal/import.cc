@@ -34,12 +34,12 @@ std::string JoinNotes(const std::vector<std::string>& notes) {
   return text;
 }
 
-absl::StatusOr<PutResult> ImportOne(ObjectTable& table, const ObjectContent& content,
-                                    absl::Time now) {
-  PODKIT_ASSIGN_OR_RETURN(const auto existing, table.FindByUid(content.facts.uid));
-  if (existing) return PutObjectById(table, *existing, content, {}, now);
-  PODKIT_ASSIGN_OR_RETURN(const std::string name, ChooseName(table, content.facts.uid));
-  return PutObjectByName(table, name, content, {}, now);
+absl::StatusOr<PutResult> ImportOne(ObjectView& view, const ObjectContent& content,
+                                    const PutOptions& options) {
+  PODKIT_ASSIGN_OR_RETURN(const auto existing, view.table().FindByUid(content.facts.uid));
+  if (existing) return view.Put(existing->name, content, {}, options);
+  PODKIT_ASSIGN_OR_RETURN(const std::string name, ChooseName(view.table(), content.facts.uid));
+  return view.Put(name, content, {}, options);
 }
 
 }  // namespace
@@ -52,18 +52,19 @@ absl::StatusOr<ImportPlan> PlanImport(std::string_view stream, int64_t max_objec
   plan.calendar = *std::move(calendar);
   plan.contents.reserve(plan.calendar.objects.size());
   for (const ImportedObject& object : plan.calendar.objects) {
-    plan.contents.push_back(
-        {.text = object.text, .etag = EtagOf(object.text), .facts = object.info});
+    auto content = MakeContent(object.text, object.info);
+    if (!content.ok()) return RefuseCalendar("import", content.status());
+    plan.contents.push_back(*std::move(content));
   }
   return plan;
 }
 
-absl::StatusOr<ImportReport> ImportObjects(ObjectTable& table, const ImportPlan& plan,
-                                           absl::Time now) {
+absl::StatusOr<ImportReport> ImportObjects(ObjectView& view, const ImportPlan& plan,
+                                           const PutOptions& options) {
   ImportReport report;
   report.items.reserve(plan.contents.size());
   for (size_t i = 0; i < plan.contents.size(); ++i) {
-    PODKIT_ASSIGN_OR_RETURN(PutResult put, ImportOne(table, plan.contents[i], now));
+    PODKIT_ASSIGN_OR_RETURN(PutResult put, ImportOne(view, plan.contents[i], options));
     report.items.push_back({.uid = std::move(put.object.uid),
                             .name = std::move(put.object.name),
                             .result = put.created     ? "created"

@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
-#include "internal/object_table.h"
+#include "internal/object_view.h"
 #include "podkit/store/calendar_data.h"
 #include "podkit/store/types.h"
 
@@ -23,7 +22,7 @@ absl::StatusOr<ImportPlan> PlanImport(std::string_view stream, int64_t max_objec
 
 // Creates or updates each object. On an error the transaction must be given up. Inside of
 // UserStore::Write.
-absl::StatusOr<ImportReport> ImportObjects(ObjectTable& table, const ImportPlan& plan,
-                                           absl::Time now);
+absl::StatusOr<ImportReport> ImportObjects(ObjectView& view, const ImportPlan& plan,
+                                           const PutOptions& options);
 
 }  // namespace podkit::store

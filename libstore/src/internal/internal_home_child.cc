@@ -142,18 +142,18 @@ absl::StatusOr<PutResult> InternalHomeChild::PutObject(const std::string& name, 
   if (!status.ok()) return collection_.RefuseWrite(status);
   const auto content = UnderstandObject(name, text.data, collection_.options().max_object_bytes);
   if (!content.ok()) return collection_.RefuseWrite(content.status());
-  return collection_.Write([&](ObjectTable& table) {
-    return PutObjectByName(table, name, *content, condition, collection_.Now());
+  return collection_.WriteOwn([&](ObjectView& view) {
+    return view.Put(name, *content, condition, collection_.put_options());
   });
 }
 
 absl::Status InternalHomeChild::RemoveObject(const std::string& name,
                                              const Precondition& condition) {
   return collection_
-      .Write([&](ObjectTable& table) -> absl::StatusOr<bool> {
-        PODKIT_ASSIGN_OR_RETURN(const auto object, table.FindByName(name));
-        if (!object) return NoSuchObjectError(table.name(), name);
-        PODKIT_RETURN_IF_ERROR(store::RemoveObject(table, *object, condition, collection_.Now()));
+      .Write([&](ObjectView& view) -> absl::StatusOr<bool> {
+        PODKIT_ASSIGN_OR_RETURN(const ObjectInfo object, view.Find({.name = name}));
+        PODKIT_RETURN_IF_ERROR(
+            store::RemoveObject(view.table(), object, condition, collection_.Now()));
         return true;
       })
       .status();
@@ -163,7 +163,7 @@ absl::StatusOr<ImportReport> InternalHomeChild::Import(const Bytes& calendar) {
   const auto plan = PlanImport(calendar.data, collection_.options().max_object_bytes);
   if (!plan.ok()) return collection_.RefuseWrite(plan.status());
   return collection_.Write(
-      [&](ObjectTable& table) { return ImportObjects(table, *plan, collection_.Now()); });
+      [&](ObjectView& view) { return ImportObjects(view, *plan, collection_.put_options()); });
 }
 
 absl::StatusOr<Bytes> InternalHomeChild::Export() {
@@ -185,15 +185,19 @@ absl::StatusOr<ObjectInfo> InternalHomeChild::MoveObject(const std::string& name
                                                          const std::string& to_name) {
   absl::Status status = CheckName(to_name);
   if (!status.ok()) return collection_.RefuseWrite(status);
-  auto moved = collection_.Write([&](ObjectTable& from) -> absl::StatusOr<ObjectInfo> {
-    if (to_collection_id == from.collection_id()) {
-      return store::MoveObject(from, name, from, to_name, collection_.Now());
-    }
+  auto moved = collection_.Write([&](ObjectView& from) -> absl::StatusOr<ObjectInfo> {
+    Database& database = from.table().database();
+    ObjectTable to(
+        database, to_collection_id,
+        to_collection_id == from.table().collection_id() ? from.name() : to_collection_id);
     // The share that the actor names is one of the first collection only.
-    PODKIT_RETURN_IF_ERROR(CheckWrite(from.database(), to_collection_id,
-                                      Actor{.uid = collection_.actor().uid, .share_uid = ""}));
-    ObjectTable to(from.database(), to_collection_id, to_collection_id);
-    return store::MoveObject(from, name, to, to_name, collection_.Now());
+    Actor there = collection_.actor();
+    if (to_collection_id != from.table().collection_id()) there.share_uid.clear();
+    PODKIT_RETURN_IF_ERROR(CheckWrite(database, to_collection_id, there));
+    PODKIT_ASSIGN_OR_RETURN(const Access access, AccessOf(database, to_collection_id, there));
+    PODKIT_ASSIGN_OR_RETURN(const ObjectInfo object,
+                            store::MoveObject(from.table(), name, to, to_name, collection_.Now()));
+    return MakeObjectView(access, there, to)->Find({.id = object.id});
   });
   if (moved.ok()) collection_.Announce(to_collection_id);
   return moved;

@@ -28,23 +28,30 @@ class InternalObjectResource final : public ObjectResource {
     const auto content =
         UnderstandObject(info_.name, text.data, collection_.options().max_object_bytes);
     if (!content.ok()) return collection_.RefuseWrite(content.status());
-    return collection_.Write([&](ObjectTable& table) {
-      return PutObjectById(table, info_, *content, condition, collection_.Now());
+    return collection_.WriteOwn([&](ObjectView& view) -> absl::StatusOr<PutResult> {
+      PODKIT_ASSIGN_OR_RETURN(const ObjectInfo object, Present(view));
+      return view.Put(object.name, *content, condition, collection_.put_options());
     });
   }
 
   absl::Status Remove(const Precondition& condition) override {
     return collection_
-        .Write([&](ObjectTable& table) -> absl::StatusOr<bool> {
-          PODKIT_ASSIGN_OR_RETURN(const auto object, table.FindById(info_.id));
-          if (!object) return NoSuchObjectError(table.name(), info_.name);
-          PODKIT_RETURN_IF_ERROR(RemoveObject(table, *object, condition, collection_.Now()));
+        .Write([&](ObjectView& view) -> absl::StatusOr<bool> {
+          PODKIT_ASSIGN_OR_RETURN(const ObjectInfo object, Present(view));
+          PODKIT_RETURN_IF_ERROR(RemoveObject(view.table(), object, condition, collection_.Now()));
           return true;
         })
         .status();
   }
 
  private:
+  // The object under its present name.
+  absl::StatusOr<ObjectInfo> Present(ObjectView& view) const {
+    PODKIT_ASSIGN_OR_RETURN(auto object, view.FindById(info_.id));
+    if (!object) return NoSuchObjectError(view.name(), info_.name);
+    return *std::move(object);
+  }
+
   const CollectionAccess collection_;
   const ObjectInfo info_;
 };

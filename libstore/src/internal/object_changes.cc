@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "calendar/personal_text.h"
 #include "common/status_macros.h"
 #include "hash.h"
 #include "ids.h"
@@ -25,22 +26,6 @@ absl::Status CheckComponent(ObjectTable& table, const std::string& component) {
   return MakeError(
       UnsupportedComponent{.collection = table.name(), .component = component},
       fmt::format("collection '{}' takes no {}: use another collection", table.name(), component));
-}
-
-// Whether `name` is as the caller expects; `existing` is what has it.
-absl::Status CheckPrecondition(const ObjectTable& table, const std::string& name,
-                               const std::optional<ObjectInfo>& existing,
-                               const Precondition& condition) {
-  if (condition.must_not_exist && existing) {
-    return MakeError(ObjectExists{.collection = table.name(), .object = name},
-                     fmt::format("collection '{}' has an object '{}' already", table.name(), name));
-  }
-  if (!condition.etag || (existing && existing->etag == *condition.etag)) return absl::OkStatus();
-  const std::string present = existing ? existing->etag : "";
-  return MakeError(
-      PreconditionFailed{.object = name, .etag = present},
-      existing ? fmt::format("object '{}' has the ETag {} now: read it again", name, present)
-               : fmt::format("object '{}' is not there any more", name));
 }
 
 // A UID is in a collection once.
@@ -89,6 +74,21 @@ absl::StatusOr<PutResult> Replace(ObjectTable& table, ObjectInfo object,
 
 }  // namespace
 
+absl::Status CheckPrecondition(const ObjectTable& table, const std::string& name,
+                               const std::optional<ObjectInfo>& existing,
+                               const Precondition& condition) {
+  if (condition.must_not_exist && existing) {
+    return MakeError(ObjectExists{.collection = table.name(), .object = name},
+                     fmt::format("collection '{}' has an object '{}' already", table.name(), name));
+  }
+  if (!condition.etag || (existing && existing->etag == *condition.etag)) return absl::OkStatus();
+  const std::string present = existing ? existing->etag : "";
+  return MakeError(
+      PreconditionFailed{.object = name, .etag = present},
+      existing ? fmt::format("object '{}' has the ETag {} now: read it again", name, present)
+               : fmt::format("object '{}' is not there any more", name));
+}
+
 std::string EtagOf(std::string_view text) { return Sha256Hex(text).substr(0, kEtagDigits); }
 
 absl::StatusOr<ObjectContent> UnderstandObject(const std::string& name, std::string_view text,
@@ -101,7 +101,19 @@ absl::StatusOr<ObjectContent> UnderstandObject(const std::string& name, std::str
   auto facts = ValidateCalendarObject(text, CalendarSource::kClient,
                                       {.max_object_bytes = static_cast<size_t>(max_bytes)});
   if (!facts.ok()) return RefuseCalendar(name, facts.status());
-  return ObjectContent{.text = text, .etag = EtagOf(text), .facts = *std::move(facts)};
+  auto content = MakeContent(text, *std::move(facts));
+  return content.ok() ? content : RefuseCalendar(name, content.status());
+}
+
+absl::StatusOr<ObjectContent> MakeContent(std::string_view text, CalendarObjectInfo facts) {
+  ObjectContent content = {.text = text, .etag = EtagOf(text), .facts = std::move(facts)};
+  content.shared_etag = content.etag;
+  content.shared_size = static_cast<int64_t>(text.size());
+  if (!calendar::MayHaveAlarms(text)) return content;
+  PODKIT_ASSIGN_OR_RETURN(const std::string shared, calendar::PersonalText(text, {}));
+  content.shared_etag = EtagOf(shared);
+  content.shared_size = static_cast<int64_t>(shared.size());
+  return content;
 }
 
 absl::Status RefuseCalendar(const std::string& what, const absl::Status& status) {
@@ -119,16 +131,6 @@ absl::StatusOr<PutResult> PutObjectByName(ObjectTable& table, const std::string&
   PODKIT_RETURN_IF_ERROR(CheckPrecondition(table, name, existing, condition));
   if (existing) return Replace(table, *std::move(existing), content, now);
   return Create(table, name, content, now);
-}
-
-absl::StatusOr<PutResult> PutObjectById(ObjectTable& table, const ObjectInfo& object,
-                                        const ObjectContent& content, const Precondition& condition,
-                                        absl::Time now) {
-  PODKIT_RETURN_IF_ERROR(CheckComponent(table, content.facts.component));
-  PODKIT_ASSIGN_OR_RETURN(auto existing, table.FindById(object.id));
-  if (!existing) return NoSuchObjectError(table.name(), object.name);
-  PODKIT_RETURN_IF_ERROR(CheckPrecondition(table, existing->name, existing, condition));
-  return Replace(table, *std::move(existing), content, now);
 }
 
 absl::Status RemoveObject(ObjectTable& table, const ObjectInfo& object,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,15 @@ absl::StatusOr<ObjectContent> UnderstandObject(const std::string& name, std::str
 // message.
 absl::Status RefuseCalendar(const std::string& what, const absl::Status& status);
 
+// Whether object `name` is as the caller expects; `existing` is what has the name.
+// PreconditionFailed, ObjectExists.
+absl::Status CheckPrecondition(const ObjectTable& table, const std::string& name,
+                               const std::optional<ObjectInfo>& existing,
+                               const Precondition& condition);
+
+// The bytes of an object whose facts are known. InvalidCalendarData.
+absl::StatusOr<ObjectContent> MakeContent(std::string_view text, CalendarObjectInfo facts);
+
 // The ETag of an object with these bytes.
 std::string EtagOf(std::string_view text);
 
@@ -31,11 +41,8 @@ std::string EtagOf(std::string_view text);
 absl::StatusOr<PutResult> PutObjectByName(ObjectTable& table, const std::string& name,
                                           const ObjectContent& content,
                                           const Precondition& condition, absl::Time now);
-// Replaces the object, whatever its name is now. NoSuchObject.
-absl::StatusOr<PutResult> PutObjectById(ObjectTable& table, const ObjectInfo& object,
-                                        const ObjectContent& content, const Precondition& condition,
-                                        absl::Time now);
 
+// `object` with the ETag that the caller sees.
 absl::Status RemoveObject(ObjectTable& table, const ObjectInfo& object,
                           const Precondition& condition, absl::Time now);
 

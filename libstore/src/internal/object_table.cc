@@ -116,6 +116,34 @@ absl::StatusOr<std::vector<ObjectInfo>> ObjectTable::ChangedSince(int64_t revisi
   return objects;
 }
 
+absl::StatusOr<std::vector<std::pair<ObjectInfo, bool>>> ObjectTable::ChangedForViewerSince(
+    int64_t revision, std::string_view viewer_uid) {
+  constexpr std::string_view kAll =
+      "SELECT " PODKIT_OBJECT_COLUMNS
+      ", shared_etag, shared_size, ifnull((SELECT data <> '{}' FROM personal WHERE object_id ="
+      " object.id AND viewer_uid = ?2), 0) FROM object WHERE collection_id = ?1";
+  constexpr std::string_view kSome =
+      " AND id IN (SELECT id FROM object WHERE collection_id = ?1"
+      " AND revision > ?3 UNION SELECT object_id FROM personal WHERE viewer_uid = ?2"
+      " AND revision > ?3)";
+  std::vector<std::pair<ObjectInfo, bool>> objects;
+  const auto add = [&objects](const Row& row) {
+    ObjectInfo object = InfoOf(row);
+    const bool known = !row.IsNull(kInfoColumns);
+    if (known) object.etag = row.Text(kInfoColumns);
+    if (known) object.size = row.Integer(kInfoColumns + 1);
+    objects.emplace_back(std::move(object), !known || row.Integer(kInfoColumns + 2) != 0);
+  };
+  if (revision == 0) {
+    PODKIT_RETURN_IF_ERROR(
+        database_.Query(fmt::format("{} ORDER BY name", kAll), {collection_id_, viewer_uid}, add));
+  } else {
+    PODKIT_RETURN_IF_ERROR(database_.Query(fmt::format("{}{} ORDER BY name", kAll, kSome),
+                                           {collection_id_, viewer_uid, revision}, add));
+  }
+  return objects;
+}
+
 absl::StatusOr<std::optional<std::string>> ObjectTable::TextOf(std::string_view object_id) {
   return database_.QueryText("SELECT text FROM object WHERE collection_id = ? AND id = ?",
                              {collection_id_, object_id});
@@ -179,10 +207,11 @@ absl::Status ObjectTable::Insert(const ObjectInfo& object, const ObjectContent& 
   PODKIT_RETURN_IF_ERROR(RemoveTombstone(object.name));
   PODKIT_RETURN_IF_ERROR(database_.Execute(
       "INSERT INTO object (id, collection_id, name, uid, component, etag, size, summary,"
-      " created_at, modified_at, revision, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " created_at, modified_at, revision, text, shared_etag, shared_size)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {object.id, collection_id_, object.name, object.uid, object.component, object.etag,
        object.size, object.summary, ToSqlTime(object.created), ToSqlTime(object.modified), revision,
-       Blob{content.text}}));
+       Blob{content.text}, content.shared_etag, content.shared_size}));
   return AddSpans(object, content);
 }
 
@@ -190,9 +219,11 @@ absl::Status ObjectTable::Replace(const ObjectInfo& object, const ObjectContent&
                                   int64_t revision) {
   PODKIT_RETURN_IF_ERROR(database_.Execute(
       "UPDATE object SET component = ?, etag = ?, size = ?, summary = ?, modified_at = ?,"
-      " revision = ?, text = ? WHERE collection_id = ? AND id = ?",
+      " revision = ?, text = ?, shared_etag = ?, shared_size = ?"
+      " WHERE collection_id = ? AND id = ?",
       {object.component, object.etag, object.size, object.summary, ToSqlTime(object.modified),
-       revision, Blob{content.text}, collection_id_, object.id}));
+       revision, Blob{content.text}, content.shared_etag, content.shared_size, collection_id_,
+       object.id}));
   PODKIT_RETURN_IF_ERROR(database_.Execute(
       "DELETE FROM object_span WHERE object_row = (SELECT row_id FROM object WHERE id = ?)",
       {object.id}));

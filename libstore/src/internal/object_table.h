@@ -25,6 +25,9 @@ namespace podkit::store {
 struct ObjectContent {
   std::string_view text;
   std::string etag;
+  // Of what viewers see who have nothing of their own in it: without the owner's alarms.
+  std::string shared_etag;
+  int64_t shared_size = 0;
   CalendarObjectInfo facts;
 };
 
@@ -51,6 +54,10 @@ class ObjectTable {
   absl::StatusOr<int64_t> Count();
   // Objects changed after `revision`, by name; 0 gives all.
   absl::StatusOr<std::vector<ObjectInfo>> ChangedSince(int64_t revision);
+  // The same for a viewer: also those in which something of his own changed, with the ETag and size
+  // that everybody sees; true where his differ, or where those are not known.
+  absl::StatusOr<std::vector<std::pair<ObjectInfo, bool>>> ChangedForViewerSince(
+      int64_t revision, std::string_view viewer_uid);
   // Objects removed after `revision`, or moved away, whose names nobody has now, by name.
   absl::StatusOr<std::vector<DeletedObject>> DeletedSince(int64_t revision);
   absl::StatusOr<std::optional<std::string>> TextOf(std::string_view object_id);

@@ -4,6 +4,8 @@
 
 #include "common/status_macros.h"
 #include "internal/busy_view.h"
+#include "internal/object_changes.h"
+#include "internal/personal_view.h"
 #include "podkit/store/errors.h"
 
 namespace podkit::store {
@@ -56,15 +58,29 @@ absl::Status ObjectView::VisitTexts(const std::optional<TimeRange>& range, const
   return table_.VisitTexts(range, visit);
 }
 
+absl::StatusOr<PutResult> ObjectView::Put(const std::string& name, const ObjectContent& content,
+                                          const Precondition& condition,
+                                          const PutOptions& options) {
+  return PutObjectByName(table_, name, content, condition, options.now);
+}
+
 absl::StatusOr<int64_t> ObjectView::Revision() { return table_.Revision(); }
 
 std::string ObjectView::TokenPrefix() const {
   return fmt::format("data:,{}/", table_.collection_id());
 }
 
-std::unique_ptr<ObjectView> MakeObjectView(Access access, ObjectTable& table) {
-  if (access == Access::kBusy) return std::make_unique<BusyView>(table);
-  return std::make_unique<ObjectView>(table);
+std::unique_ptr<ObjectView> MakeObjectView(Access access, const Actor& actor, ObjectTable& table) {
+  switch (access) {
+    case Access::kOwner:
+      return std::make_unique<ObjectView>(table);
+    case Access::kReadWrite:
+    case Access::kRead:
+      return std::make_unique<PersonalView>(table, actor.uid, access);
+    case Access::kBusy:
+      break;
+  }
+  return std::make_unique<BusyView>(table);
 }
 
 }  // namespace podkit::store

@@ -1,5 +1,6 @@
 // What the objects of a collection look like to one actor: the owner sees them as they are stored;
-// who may know only that time is taken sees events that say no more.
+// a viewer sees his own alarms in the place of the owner's; who may know only that time is taken
+// sees events that say no more.
 //
 // Lives inside of UserStore::Read or Write, no longer than its table.
 #pragma once
@@ -14,10 +15,17 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "internal/object_table.h"
+#include "internal/rights.h"
 #include "podkit/store/types.h"
 
 namespace podkit::store {
+
+struct PutOptions {
+  int64_t max_object_bytes = 0;
+  absl::Time now;
+};
 
 // As stored.
 class ObjectView {
@@ -45,6 +53,10 @@ class ObjectView {
   // See ObjectTable::VisitTexts.
   virtual absl::Status VisitTexts(const std::optional<TimeRange>& range, const Visitor& visit);
 
+  // Creates or replaces the object `name`. Inside of UserStore::Write.
+  virtual absl::StatusOr<PutResult> Put(const std::string& name, const ObjectContent& content,
+                                        const Precondition& condition, const PutOptions& options);
+
   // Of the last change that shows.
   virtual absl::StatusOr<int64_t> Revision();
   // What sync tokens of this view begin with: those of another one do not fit.
@@ -54,7 +66,7 @@ class ObjectView {
   ObjectTable& table_;
 };
 
-// The view of somebody with this access.
-std::unique_ptr<ObjectView> MakeObjectView(Access access, ObjectTable& table);
+// The view of the actor, who has this access.
+std::unique_ptr<ObjectView> MakeObjectView(Access access, const Actor& actor, ObjectTable& table);
 
 }  // namespace podkit::store

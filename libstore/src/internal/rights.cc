@@ -64,6 +64,13 @@ absl::StatusOr<Access> AccessOf(Database& database, const std::string& collectio
   return conduit::EnumFromName<Access>(terms->access).value_or(Access::kBusy);
 }
 
+absl::Status CheckReadAll(Database& database, const std::string& collection_id,
+                          const Actor& actor) {
+  PODKIT_ASSIGN_OR_RETURN(const Access access, AccessOf(database, collection_id, actor));
+  if (access != Access::kBusy) return absl::OkStatus();
+  return Denied(collection_id, actor, "may not read");
+}
+
 absl::Status CheckWrite(Database& database, const std::string& collection_id, const Actor& actor) {
   PODKIT_ASSIGN_OR_RETURN(const Access access, AccessOf(database, collection_id, actor));
   if (access == Access::kOwner || access == Access::kReadWrite) return absl::OkStatus();

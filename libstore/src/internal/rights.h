@@ -22,6 +22,10 @@ struct Actor {
 absl::StatusOr<Access> AccessOf(Database& database, const std::string& collection_id,
                                 const Actor& actor);
 
+// OK if `actor` may read all of the collection, not only when it takes time; else as AccessOf, or
+// AccessDenied.
+absl::Status CheckReadAll(Database& database, const std::string& collection_id, const Actor& actor);
+
 // OK if `actor` may write to the collection; else as AccessOf, or AccessDenied.
 absl::Status CheckWrite(Database& database, const std::string& collection_id, const Actor& actor);
 

@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kSelect =
     "SELECT share_uid, collection_id, owner_uid, viewer_uid, name, access, status, generation,"
     " summary, display_name, color, description, components, transparent, created_at, modified_at,"
-    " revision FROM bind ";
+    " revision, personal_revision FROM bind ";
 
 Bind ReadBind(const Row& row) {
   Bind bind;
@@ -36,6 +36,7 @@ Bind ReadBind(const Row& row) {
   bind.created = FromSqlTime(row.Integer(14));
   bind.modified = FromSqlTime(row.Integer(15));
   bind.revision = row.Integer(16);
+  bind.personal_revision = row.Integer(17);
   return bind;
 }
 
@@ -104,13 +105,13 @@ absl::Status SaveBind(Database& database, const Bind& bind) {
   return database.Execute(
       "INSERT OR REPLACE INTO bind (share_uid, collection_id, owner_uid, viewer_uid, name, access,"
       " status, generation, summary, display_name, color, description, components, transparent,"
-      " created_at, modified_at, revision)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " created_at, modified_at, revision, personal_revision)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {bind.share_uid, bind.collection_id, bind.owner_uid, bind.viewer_uid, name,
        conduit::EnumName(bind.access), conduit::EnumName(bind.status), bind.generation,
        bind.summary, bind.display_name, bind.color, bind.description, components,
-       int64_t{bind.transparent}, ToSqlTime(bind.created), ToSqlTime(bind.modified),
-       bind.revision});
+       int64_t{bind.transparent}, ToSqlTime(bind.created), ToSqlTime(bind.modified), bind.revision,
+       bind.personal_revision});
 }
 
 absl::Status DeleteBind(Database& database, const Bind& bind, int64_t revision) {

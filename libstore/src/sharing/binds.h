@@ -38,6 +38,8 @@ struct Bind {
   absl::Time created;
   absl::Time modified;
   int64_t revision = 0;
+  // In the owner's rows for others: of the last change of what the viewer keeps for himself.
+  int64_t personal_revision = 0;
 
   bool own() const { return owner_uid == viewer_uid; }
 };

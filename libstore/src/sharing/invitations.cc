@@ -34,6 +34,11 @@ absl::Status SendInvite(Database& database, const Bind& own, const Bind& bind, a
 absl::Status SendUninvite(Database& database, const Bind& bind, absl::Time now) {
   PODKIT_RETURN_IF_ERROR(
       database.Execute("DELETE FROM bind WHERE share_uid = ?", {bind.share_uid}));
+  // What he kept for himself goes with his share.
+  PODKIT_RETURN_IF_ERROR(
+      database.Execute("DELETE FROM personal WHERE viewer_uid = ?"
+                       " AND object_id IN (SELECT id FROM object WHERE collection_id = ?)",
+                       {bind.viewer_uid, bind.collection_id}));
   PODKIT_RETURN_IF_ERROR(DeleteNotification(database, bind.share_uid, NotificationKind::kReply));
   return Enqueue(database, now, bind.viewer_uid, std::string(ShareUninvite::kKind),
                  conduit::ToJson(ShareUninvite{.share_uid = bind.share_uid}));

@@ -15,7 +15,7 @@ namespace {
 
 // Element i brings a file from version i to version i + 1. Never change one that was released: add
 // the next.
-constexpr std::array<const char*, 2> kUserStoreSteps = {R"sql(
+constexpr std::array<const char*, 3> kUserStoreSteps = {R"sql(
 CREATE TABLE home (
   uid TEXT NOT NULL,
   created_at INTEGER NOT NULL,
@@ -154,6 +154,23 @@ DROP INDEX object_by_time;
 ALTER TABLE object DROP COLUMN starts_at;
 ALTER TABLE object DROP COLUMN ends_at;
 ALTER TABLE object_tombstone ADD COLUMN object_id TEXT NOT NULL DEFAULT '';
+)sql",
+                                                        R"sql(
+ALTER TABLE object ADD COLUMN shared_etag TEXT;
+ALTER TABLE object ADD COLUMN shared_size INTEGER;
+UPDATE object SET shared_etag = etag, shared_size = size
+  WHERE instr(upper(replace(replace(replace(replace(CAST(text AS TEXT), char(13), ''), char(10), ''),
+                                    char(9), ''), ' ', '')), 'VALARM') = 0;
+ALTER TABLE bind ADD COLUMN personal_revision INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE personal (
+  object_id TEXT NOT NULL REFERENCES object (id) ON DELETE CASCADE,
+  viewer_uid TEXT NOT NULL,
+  data TEXT NOT NULL,
+  modified_at INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  PRIMARY KEY (object_id, viewer_uid)
+) WITHOUT ROWID;
+CREATE INDEX personal_by_viewer ON personal (viewer_uid, revision);
 )sql"};
 
 constexpr std::array<const char*, 1> kPodDatabaseSteps = {R"sql(

@@ -154,11 +154,14 @@ struct PutResult {
   ObjectInfo object;
   bool created = false;
   bool unchanged = false;  // The bytes were there already: same ETag, no new sync token.
+  // What a reader gets now are not the bytes that were sent, for a viewer's own alarms and those of
+  // others were put together: a front end tells no ETag, so that its client reads again.
+  bool altered = false;
 
   static constexpr auto Fields() {
-    return std::make_tuple(Required("object", &PutResult::object),
-                           Optional("created", &PutResult::created),
-                           Optional("unchanged", &PutResult::unchanged));
+    return std::make_tuple(
+        Required("object", &PutResult::object), Optional("created", &PutResult::created),
+        Optional("unchanged", &PutResult::unchanged), Optional("altered", &PutResult::altered));
   }
 };
 
