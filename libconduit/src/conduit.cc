@@ -200,6 +200,8 @@ Conduit::~Conduit() {
 
 const Pods& Conduit::pods() const { return *impl_->pods; }
 
+absl::Time Conduit::Now() const { return impl_->now(); }
+
 void Conduit::Register(const CommandInfo& info, std::vector<std::string_view> errors,
                        const HandleOptions& options, Responder responder) {
   impl_->responders.Register(info, std::move(errors), options, std::move(responder));
