@@ -313,6 +313,66 @@ TEST_CASE("A removed object is gone for everybody", "[store][child]") {
   CHECK(IsError<store::NoSuchObject>(collection.child().RemoveObject("1.ics", {})));
 }
 
+TEST_CASE("Many writes go in one call, each done or refused for itself", "[store][child][bulk]") {
+  Collection collection;
+  HomeChild& child = collection.child();
+  ValueOf(collection.owner().PutObject("old", store::Bytes{Event("old")}, {}));
+  ValueOf(collection.owner().PutObject("gone", store::Bytes{Event("gone")}, {}));
+  const std::string etag = ValueOf(child.FindObject({.name = "old"})).etag;
+  const std::string token = ValueOf(child.SyncToken());
+  int calls = 0;
+  collection.cluster().network().SetTap(
+      [&](std::string_view, const auto&, const auto&) { ++calls; });
+  const auto results = ValueOf(child.WriteObjects({
+      {.name = "new", .text = store::Bytes{Event("new")}, .condition = {.must_not_exist = true}},
+      {.name = "old", .text = store::Bytes{Event("old", "x")}, .condition = {.etag = "wrong"}},
+      {.name = "broken", .text = store::Bytes{"BEGIN:VCALENDAR"}},
+      {.name = "twin", .text = store::Bytes{Event("new")}},
+      {.name = "gone"},
+      {.name = "gone"},
+      {.name = ".hidden", .text = store::Bytes{Event("hidden")}},
+      {.name = "old", .text = store::Bytes{Event("old", "y")}, .condition = {.etag = etag}},
+  }));
+  CHECK(calls <= 1);
+  collection.cluster().network().SetTap(nullptr);
+  std::vector<std::string> errors;
+  for (const store::WriteResult& result : results) errors.push_back(result.error);
+  CHECK(errors == std::vector<std::string>{"", "PreconditionFailed", "InvalidCalendarData",
+                                           "UidConflict", "", "NoSuchObject", "InvalidName", ""});
+  REQUIRE(results[0].put);
+  CHECK(results[0].put->created);
+  CHECK(results[0].put->object.etag == ValueOf(child.FindObject({.name = "new"})).etag);
+  CHECK_FALSE(results[1].put);
+  CHECK(results[1].details.find(etag) != std::string::npos);
+  CHECK(ValueOf(conduit::FromJson<store::PreconditionFailed>(results[1].fields)).etag == etag);
+  CHECK_FALSE(results[4].put);
+  // What was refused changed nothing, and all of it is one step of the sync.
+  CHECK(ValueOf(collection.owner().ListObjects()) == Names{"new", "old"});
+  CHECK(ValueOf(collection.owner().Texts({"old"})).at("old").data == Event("old", "y"));
+  const auto changes = ValueOf(collection.owner().ChangesSince(token));
+  CHECK(NamesOf(changes.changed) == Names{"new", "old"});
+  CHECK(changes.deleted == Names{"gone"});
+}
+
+TEST_CASE("Many writes are refused as a whole if there are too many or no right to any",
+          "[store][child][bulk][rights]") {
+  PodCluster cluster;
+  cluster.Share("ann", "calendar", "abe", Access::kRead, "anns");
+  cluster.Share("ann", "calendar", "bob", Access::kRead, "anns");
+  const std::string token = ValueOf(cluster.Child("ann", "calendar")->SyncToken());
+  const store::ObjectWrite put = {.name = "1", .text = store::Bytes{Event("1")}};
+  for (const char* viewer : {"abe", "bob"}) {
+    CHECK(IsError<store::AccessDenied>(cluster.Child(viewer, "anns")->WriteObjects({put})));
+    // He learns nothing else.
+    CHECK(IsError<store::AccessDenied>(
+        cluster.Child(viewer, "anns")->WriteObjects({10'001, {.name = "x"}})));
+  }
+  CHECK(IsError<store::TooManyResults>(
+      cluster.Child("ann", "calendar")->WriteObjects({10'001, {.name = "x"}})));
+  CHECK(ValueOf(cluster.Child("ann", "calendar")->SyncToken()) == token);
+  CHECK(ValueOf(cluster.Child("ann", "calendar")->WriteObjects({})).empty());
+}
+
 TEST_CASE("A file of many events is imported and exported in one call each", "[store][child]") {
   Collection collection;
   std::string file = Event("a");

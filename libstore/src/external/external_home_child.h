@@ -71,6 +71,10 @@ class ExternalHomeChild final : public HomeChild {
   absl::Status RemoveObject(const std::string& name, const Precondition& condition) override {
     return remote_.Send<&HomeChild::RemoveObject>(name, condition);
   }
+  absl::StatusOr<std::vector<WriteResult>> WriteObjects(
+      const std::vector<ObjectWrite>& writes) override {
+    return remote_.Send<&HomeChild::WriteObjects>(writes);
+  }
   absl::StatusOr<ImportReport> Import(const Bytes& calendar) override {
     return remote_.Send<&HomeChild::Import>(calendar);
   }

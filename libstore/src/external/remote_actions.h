@@ -117,6 +117,7 @@ using RemoteActions = ActionTable<
     Action<"homechild-texts", &HomeChild::Texts, kReads>,
     Action<"homechild-put-object", &HomeChild::PutObject, kWrites>,
     Action<"homechild-remove-object", &HomeChild::RemoveObject, kWrites>,
+    Action<"homechild-write-objects", &HomeChild::WriteObjects, kWrites>,
     Action<"homechild-import", &HomeChild::Import, kRepeatable>,
     Action<"homechild-export", &HomeChild::Export, kReads>,
     Action<"homechild-move-object", &HomeChild::MoveObject, kWrites>,

@@ -6,6 +6,7 @@
 
 #include "calendar/export.h"
 #include "common/status_macros.h"
+#include "internal/bulk_write.h"
 #include "internal/collection_access.h"
 #include "internal/collection_sync.h"
 #include "internal/import.h"
@@ -16,13 +17,6 @@
 
 namespace podkit::store {
 namespace {
-
-absl::Status CheckName(const std::string& name) {
-  if (IsValidName(name)) return absl::OkStatus();
-  return MakeError(InvalidName{.name = name},
-                   "an object's name is 1 to 255 bytes of UTF-8 without '/' and control "
-                   "characters, and does not begin with '.'");
-}
 
 class InternalHomeChild final : public HomeChild {
  public:
@@ -45,6 +39,8 @@ class InternalHomeChild final : public HomeChild {
   absl::StatusOr<PutResult> PutObject(const std::string& name, const Bytes& text,
                                       const Precondition& condition) override;
   absl::Status RemoveObject(const std::string& name, const Precondition& condition) override;
+  absl::StatusOr<std::vector<WriteResult>> WriteObjects(
+      const std::vector<ObjectWrite>& writes) override;
   absl::StatusOr<ImportReport> Import(const Bytes& calendar) override;
   absl::StatusOr<Bytes> Export() override;
   absl::StatusOr<ObjectInfo> MoveObject(const std::string& name,
@@ -138,7 +134,7 @@ absl::StatusOr<std::map<std::string, Bytes>> InternalHomeChild::Texts(
 
 absl::StatusOr<PutResult> InternalHomeChild::PutObject(const std::string& name, const Bytes& text,
                                                        const Precondition& condition) {
-  absl::Status status = CheckName(name);
+  absl::Status status = CheckObjectName(name);
   if (!status.ok()) return collection_.RefuseWrite(status);
   const auto content = UnderstandObject(name, text.data, collection_.options().max_object_bytes);
   if (!content.ok()) return collection_.RefuseWrite(content.status());
@@ -157,6 +153,14 @@ absl::Status InternalHomeChild::RemoveObject(const std::string& name,
         return true;
       })
       .status();
+}
+
+absl::StatusOr<std::vector<WriteResult>> InternalHomeChild::WriteObjects(
+    const std::vector<ObjectWrite>& writes) {
+  const auto plan = PlanWrites(writes, collection_.options().max_object_bytes);
+  if (!plan.ok()) return collection_.RefuseWrite(plan.status());
+  return collection_.Write(
+      [&](ObjectView& view) { return DoWrites(view, writes, *plan, collection_.put_options()); });
 }
 
 absl::StatusOr<ImportReport> InternalHomeChild::Import(const Bytes& calendar) {
@@ -183,7 +187,7 @@ absl::StatusOr<Bytes> InternalHomeChild::Export() {
 absl::StatusOr<ObjectInfo> InternalHomeChild::MoveObject(const std::string& name,
                                                          const std::string& to_collection_id,
                                                          const std::string& to_name) {
-  absl::Status status = CheckName(to_name);
+  absl::Status status = CheckObjectName(to_name);
   if (!status.ok()) return collection_.RefuseWrite(status);
   auto moved = collection_.Write([&](ObjectView& from) -> absl::StatusOr<ObjectInfo> {
     Database& database = from.table().database();

@@ -11,6 +11,7 @@
 #include "hash.h"
 #include "ids.h"
 #include "podkit/store/errors.h"
+#include "podkit/store/home_child.h"
 
 namespace podkit::store {
 namespace {
@@ -87,6 +88,13 @@ absl::Status CheckPrecondition(const ObjectTable& table, const std::string& name
       PreconditionFailed{.object = name, .etag = present},
       existing ? fmt::format("object '{}' has the ETag {} now: read it again", name, present)
                : fmt::format("object '{}' is not there any more", name));
+}
+
+absl::Status CheckObjectName(const std::string& name) {
+  if (IsValidName(name)) return absl::OkStatus();
+  return MakeError(InvalidName{.name = name},
+                   "an object's name is 1 to 255 bytes of UTF-8 without '/' and control "
+                   "characters, and does not begin with '.'");
 }
 
 std::string EtagOf(std::string_view text) { return Sha256Hex(text).substr(0, kEtagDigits); }

@@ -14,6 +14,9 @@
 
 namespace podkit::store {
 
+// InvalidName.
+absl::Status CheckObjectName(const std::string& name);
+
 // Parses the text of an object. InvalidCalendarData; StoreFull if it is longer than `max_bytes`.
 // Takes long: for use before a transaction. The result points to `text`.
 absl::StatusOr<ObjectContent> UnderstandObject(const std::string& name, std::string_view text,

@@ -56,6 +56,12 @@ class HomeChild {
                                               const Precondition& condition) = 0;
   virtual absl::Status RemoveObject(const std::string& name, const Precondition& condition) = 0;
 
+  // Many puts and removals in one transaction: one result for each, in order. A write that is
+  // refused changes nothing and does not hold up the others; an error is the error of all, and
+  // nothing was done. Who may only read is refused as a whole. TooManyResults: more than 10,000.
+  virtual absl::StatusOr<std::vector<WriteResult>> WriteObjects(
+      const std::vector<ObjectWrite>& writes) = 0;
+
   // Creates or updates one object for each UID of an iCalendar stream, all or nothing.
   virtual absl::StatusOr<ImportReport> Import(const Bytes& calendar) = 0;
   // All objects as one iCalendar stream.

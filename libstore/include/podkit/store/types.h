@@ -165,6 +165,33 @@ struct PutResult {
   }
 };
 
+// One of many writes.
+struct ObjectWrite {
+  std::string name;
+  std::optional<Bytes> text;  // Absent: remove the object.
+  Precondition condition;
+
+  static constexpr auto Fields() {
+    return std::make_tuple(Required("name", &ObjectWrite::name),
+                           Optional("text", &ObjectWrite::text),
+                           Optional("condition", &ObjectWrite::condition));
+  }
+};
+
+// What became of it.
+struct WriteResult {
+  std::optional<PutResult> put;  // Of a put that was done.
+  std::string error;    // Else the class of the error, "PreconditionFailed", ...; empty: done.
+  std::string fields;   // The error's fields as a JSON object.
+  std::string details;  // Its message.
+
+  static constexpr auto Fields() {
+    return std::make_tuple(
+        Optional("put", &WriteResult::put), Optional("error", &WriteResult::error),
+        Optional("fields", &WriteResult::fields), Optional("details", &WriteResult::details));
+  }
+};
+
 // What happened to the members of a collection since a sync token.
 struct Changes {
   std::string sync_token;            // Where the next question starts.
