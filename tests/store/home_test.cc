@@ -165,5 +165,58 @@ TEST_CASE("Notifications are kept until they are removed", "[store][home]") {
   CHECK(ValueOf(home->ListInvitations()).size() == 1);
 }
 
+TEST_CASE("Notifications are synchronised by a token, from their own pod or another",
+          "[store][home][sync]") {
+  PodCluster cluster({"A", "B"}, {"A"});
+  const std::string pod = GENERATE(as<std::string>(), "B", "A");
+  const auto bob = cluster.HomeOn(pod, "bob", "bob");
+  const auto ann = cluster.HomeOf("ann");
+  auto changes = ValueOf(bob->NotificationChangesSince(""));
+  CHECK(changes.changed.empty());
+  const std::string first = changes.sync_token;
+  const auto since = [&] {
+    changes = ValueOf(bob->NotificationChangesSince(changes.sync_token));
+    return changes;
+  };
+  ValueOf(ann->Invite("calendar", "bob", Access::kRead, "one"));
+  cluster.Settle();
+  REQUIRE(since().changed.size() == 1);
+  const std::string invite = changes.changed[0].id;
+  CHECK(changes.changed[0].summary == "one");
+  CHECK(changes.deleted.empty());
+  CHECK(since().changed.empty());
+  // What happens elsewhere in the home is no news of the notifications.
+  const std::string token = changes.sync_token;
+  ValueOf(bob->CreateChild("more", {}));
+  CHECK(since().sync_token == token);
+
+  // A newer one replaces it.
+  ValueOf(ann->Invite("calendar", "bob", Access::kReadWrite, "two"));
+  cluster.Settle();
+  REQUIRE(since().changed.size() == 1);
+  CHECK(changes.changed[0].id != invite);
+  CHECK(changes.deleted == std::vector<std::string>{invite});
+  const std::string second = changes.changed[0].id;
+  // Accepting takes it away.
+  ValueOf(bob->Accept(changes.changed[0].share_uid, ""));
+  CHECK(since().changed.empty());
+  CHECK(changes.deleted == std::vector<std::string>{second});
+  REQUIRE(ann->Uninvite("calendar", "bob") == absl::OkStatus());
+  cluster.Settle();
+  REQUIRE(since().changed.size() == 1);
+  CHECK(changes.changed[0].kind == store::NotificationKind::kRemoved);
+  REQUIRE(bob->RemoveNotification(changes.changed[0].id) == absl::OkStatus());
+  CHECK(since().deleted.size() == 1);
+  // Whoever was away all the time ends up with the same.
+  CHECK(ValueOf(bob->NotificationChangesSince(first)).changed.empty());
+  CHECK(ValueOf(bob->NotificationChangesSince(first)).deleted.size() == 3);
+  for (const char* invalid :
+       {"x", "data:,notifications/99999", "data:,notifications/01", "data:,home/1"}) {
+    CHECK(IsError<store::InvalidSyncToken>(bob->NotificationChangesSince(invalid)));
+  }
+  CHECK(IsError<store::AccessDenied>(
+      cluster.HomeOn("B", "bob", "bea")->NotificationChangesSince("")));
+}
+
 }  // namespace
 }  // namespace podkit::testing

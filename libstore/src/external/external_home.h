@@ -93,6 +93,10 @@ class ExternalHome final : public Home {
   absl::Status RemoveNotification(const std::string& id) override {
     return remote_.Send<&Home::RemoveNotification>(id);
   }
+  absl::StatusOr<NotificationChanges> NotificationChangesSince(
+      const std::string& sync_token) override {
+    return remote_.Send<&Home::NotificationChangesSince>(sync_token);
+  }
 
  private:
   const RemoteCaller remote_;

@@ -103,6 +103,7 @@ using RemoteActions = ActionTable<
     Action<"home-decline", &Home::Decline, kRepeatable>,
     Action<"home-notifications", &Home::Notifications, kReads>,
     Action<"home-remove-notification", &Home::RemoveNotification, kWrites>,
+    Action<"home-notification-changes", &Home::NotificationChangesSince, kReads>,
     Action<"collections-free-busy-sources", &PodCollections::FreeBusySources, kReads>,
     Action<"collections-busy-time", &PodCollections::BusyTime, kReads>,
     Action<"collections-sync-tokens", &PodCollections::SyncTokens, kReads>,

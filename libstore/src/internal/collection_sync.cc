@@ -7,25 +7,10 @@
 #include <string_view>
 
 #include "common/status_macros.h"
-#include "common/text.h"
 #include "podkit/store/errors.h"
+#include "sync_token.h"
 
 namespace podkit::store {
-namespace {
-
-// The revision that `token` names, if this view can have given it out.
-std::optional<int64_t> RevisionOf(const std::string& prefix, std::string_view token,
-                                  int64_t present) {
-  if (!token.starts_with(prefix)) return std::nullopt;
-  token.remove_prefix(prefix.size());
-  const auto revision = ParseNumber(token);
-  if (!revision || *revision < 0 || *revision > present) return std::nullopt;
-  // A number has only one form here.
-  if (fmt::format("{}", *revision) != token) return std::nullopt;
-  return revision;
-}
-
-}  // namespace
 
 absl::StatusOr<std::string> CollectionSyncToken(ObjectView& view) {
   PODKIT_ASSIGN_OR_RETURN(const int64_t revision, view.Revision());
@@ -40,7 +25,7 @@ absl::StatusOr<Changes> CollectionChangesSince(ObjectView& view, const std::stri
     PODKIT_ASSIGN_OR_RETURN(changes.changed, view.ChangedSince(0));
     return changes;
   }
-  const auto since = RevisionOf(view.TokenPrefix(), sync_token, present);
+  const auto since = RevisionOfToken(view.TokenPrefix(), sync_token, present);
   if (!since) {
     return MakeError(InvalidSyncToken{.token = sync_token},
                      fmt::format("collection '{}' did not give out this sync token: list "

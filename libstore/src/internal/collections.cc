@@ -7,11 +7,11 @@
 #include <utility>
 
 #include "common/status_macros.h"
-#include "common/text.h"
 #include "ids.h"
 #include "podkit/store/errors.h"
 #include "podkit/store/home_child.h"
 #include "sqlite/user_store.h"
+#include "sync_token.h"
 
 namespace podkit::store {
 namespace {
@@ -72,11 +72,8 @@ absl::StatusOr<int64_t> HomeRevision(Database& database) {
 absl::StatusOr<int64_t> ParseHomeToken(Database& database, const std::string& sync_token) {
   PODKIT_ASSIGN_OR_RETURN(const int64_t newest, HomeRevision(database));
   if (sync_token.empty()) return 0;
-  std::string_view text = sync_token;
-  if (text.starts_with(kHomeTokenPrefix)) {
-    const auto revision = ParseNumber(text.substr(kHomeTokenPrefix.size()));
-    if (revision && *revision >= 0 && *revision <= newest) return *revision;
-  }
+  const auto revision = RevisionOfToken(kHomeTokenPrefix, sync_token, newest);
+  if (revision) return *revision;
   return MakeError(InvalidSyncToken{.token = sync_token},
                    "the sync token is not one of this home: list everything and start anew");
 }

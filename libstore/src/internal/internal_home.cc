@@ -273,4 +273,14 @@ absl::Status InternalHome::RemoveNotification(const std::string& id) {
   });
 }
 
+absl::StatusOr<NotificationChanges> InternalHome::NotificationChangesSince(
+    const std::string& sync_token) {
+  NotificationChanges changes;
+  PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(changes, LoadNotificationsSince(database, sync_token));
+    return absl::OkStatus();
+  }));
+  return changes;
+}
+
 }  // namespace podkit::store

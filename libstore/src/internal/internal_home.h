@@ -55,6 +55,8 @@ class InternalHome final : public Home {
   absl::Status Decline(const std::string& share_uid) override;
   absl::StatusOr<std::vector<Notification>> Notifications() override;
   absl::Status RemoveNotification(const std::string& id) override;
+  absl::StatusOr<NotificationChanges> NotificationChangesSince(
+      const std::string& sync_token) override;
 
  private:
   InternalHome(const Context& context, std::shared_ptr<UserStore> store, std::string actor)

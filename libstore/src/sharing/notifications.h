@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,10 @@ namespace podkit::store {
 
 // Oldest first.
 absl::StatusOr<std::vector<Notification>> LoadNotifications(Database& database);
+// What happened since the token "data:,notifications/<revision>"; everything if it is empty.
+// InvalidSyncToken.
+absl::StatusOr<NotificationChanges> LoadNotificationsSince(Database& database,
+                                                           const std::string& sync_token);
 // Replaces the notification of the same kind for the same share.
 absl::Status SaveNotification(Database& database, const Notification& notification,
                               int64_t revision);

@@ -15,7 +15,7 @@ namespace {
 
 // Element i brings a file from version i to version i + 1. Never change one that was released: add
 // the next.
-constexpr std::array<const char*, 3> kUserStoreSteps = {R"sql(
+constexpr std::array<const char*, 4> kUserStoreSteps = {R"sql(
 CREATE TABLE home (
   uid TEXT NOT NULL,
   created_at INTEGER NOT NULL,
@@ -171,6 +171,13 @@ CREATE TABLE personal (
   PRIMARY KEY (object_id, viewer_uid)
 ) WITHOUT ROWID;
 CREATE INDEX personal_by_viewer ON personal (viewer_uid, revision);
+)sql",
+                                                        R"sql(
+CREATE TABLE notification_tombstone (
+  id TEXT NOT NULL PRIMARY KEY,
+  revision INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX notification_tombstone_by_revision ON notification_tombstone (revision);
 )sql"};
 
 constexpr std::array<const char*, 1> kPodDatabaseSteps = {R"sql(

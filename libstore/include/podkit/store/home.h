@@ -75,6 +75,9 @@ class Home {
 
   virtual absl::StatusOr<std::vector<Notification>> Notifications() = 0;
   virtual absl::Status RemoveNotification(const std::string& id) = 0;
+  // An empty token gives all. InvalidSyncToken: start again from an empty one.
+  virtual absl::StatusOr<NotificationChanges> NotificationChangesSince(
+      const std::string& sync_token) = 0;
 };
 
 }  // namespace podkit::store

@@ -313,6 +313,19 @@ struct Notification {
   }
 };
 
+// What happened to the notifications of a home since a sync token of theirs.
+struct NotificationChanges {
+  std::string sync_token;
+  std::vector<Notification> changed;  // New, oldest first: a notification does not change.
+  std::vector<std::string> deleted;   // Ids.
+
+  static constexpr auto Fields() {
+    return std::make_tuple(Required("sync_token", &NotificationChanges::sync_token),
+                           Optional("changed", &NotificationChanges::changed),
+                           Optional("deleted", &NotificationChanges::deleted));
+  }
+};
+
 // Where a collection of a home stands.
 struct CollectionToken {
   std::string name;        // In the home.
