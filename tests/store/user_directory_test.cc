@@ -110,6 +110,62 @@ TEST_CASE("A directory without a file is checked too", "[store][directory]") {
         absl::StatusCode::kInvalidArgument);
 }
 
+TEST_CASE("Groups hold users and groups, however nested", "[store][directory][groups]") {
+  File file;
+  file.Write(R"({"users": [{"uid": "ann", "pod": "A"}, {"uid": "bob", "pod": "B"},
+                           {"uid": "cat", "pod": "A"}],
+                 "groups": [{"id": "all", "members": ["staff", "cat", "ann"]},
+                            {"id": "staff", "name": "Staff", "members": ["ann", "bob", "all"]},
+                            {"id": "none", "members": []}]})");
+  const auto directory = ValueOf(FileUserDirectory::Load(file.path));
+  using Uids = std::vector<std::string>;
+  CHECK(directory->UsersIn("all") == Uids{"ann", "bob", "cat"});
+  CHECK(directory->UsersIn("staff") == Uids{"ann", "bob", "cat"});  // They hold each other.
+  CHECK(directory->UsersIn("none").empty());
+  CHECK(directory->UsersIn("nothing").empty());
+  CHECK(directory->IsIn("all", "bob"));
+  CHECK_FALSE(directory->IsIn("none", "bob"));
+  CHECK_FALSE(directory->IsIn("nothing", "bob"));
+  CHECK_FALSE(directory->IsIn("all", "staff"));  // A group is no user.
+  const Group staff = ValueOf(directory->FindGroup("staff"));
+  CHECK(staff.name == "Staff");
+  CHECK(staff.members == Uids{"ann", "bob", "all"});
+  CHECK(GetError<NoSuchUser>(directory->FindGroup("ann").status()));
+  CHECK(GetError<NoSuchUser>(directory->Find("staff").status()));
+  REQUIRE(directory->AllGroups().size() == 3);
+  CHECK(directory->AllGroups()[1].id == "none");
+  // Members change with the file.
+  file.Write(R"({"users": [{"uid": "ann", "pod": "A"}],
+                 "groups": [{"id": "all", "members": ["ann"]}]})");
+  REQUIRE(directory->Reload() == absl::OkStatus());
+  CHECK(directory->UsersIn("all") == Uids{"ann"});
+  CHECK(directory->UsersIn("staff").empty());
+}
+
+TEST_CASE("A group with a fault is refused by its name", "[store][directory][groups]") {
+  const std::vector<User> users = {{.uid = "ann", .name = "", .pod = "A"}};
+  const auto refusal = [&](std::vector<Group> groups) {
+    const auto created = FileUserDirectory::Create(users, std::move(groups));
+    CHECK(created.status().code() == absl::StatusCode::kInvalidArgument);
+    return std::string(created.status().message());
+  };
+  CHECK(Has(refusal({{.id = "a/b", .name = "", .members = {}}}), "groups[0] 'a/b': id must be"));
+  CHECK(Has(refusal({{.id = "ann", .name = "", .members = {}}}), "a user has that id"));
+  CHECK(
+      Has(refusal({{.id = "g", .name = "", .members = {}}, {.id = "g", .name = "", .members = {}}}),
+          "groups[1] 'g': id is there twice"));
+  CHECK(Has(refusal({{.id = "g", .name = "", .members = {"zoe"}}}),
+            "member 'zoe' is neither a user nor a group"));
+  // All or none.
+  const auto directory = ValueOf(FileUserDirectory::Create(users));
+  CHECK(directory->Replace(users, {{.id = "g", .name = "", .members = {"zoe"}}}).code() ==
+        absl::StatusCode::kInvalidArgument);
+  CHECK(directory->AllGroups().empty());
+  CHECK(directory->Replace(users, {{.id = "g", .name = "", .members = {"ann"}}}) ==
+        absl::OkStatus());
+  CHECK(directory->IsIn("g", "ann"));
+}
+
 TEST_CASE("A directory is read while it is loaded again", "[store][directory]") {
   File file;
   file.Write(kTwo);
