@@ -37,27 +37,28 @@ HttpLoop::~HttpLoop() {
 
 void HttpLoop::Send(Sending sending) {
   if (multi_ == nullptr) {
-    Finish(std::move(sending), TransportError(Outcome::kNotExecuted, "libcurl has no memory"));
+    Finish(sending, TransportError(Outcome::kNotExecuted, "libcurl has no memory"));
     return;
   }
   auto job = std::make_unique<Job>();
   job->sending = std::move(sending);
+  if (const JobPtr refused = Submit(std::move(job))) {
+    Finish(refused->sending, TransportError(Outcome::kNotExecuted, "the transport has ended"));
+  }
+}
+
+HttpLoop::JobPtr HttpLoop::Submit(JobPtr job) {
   bool is_first = false;  // Else the thread was woken already and has not looked yet.
   {
     MutexLock lock(&mutex_);
-    if (!ending_) {
-      if (!started_) thread_ = std::thread([this] { Run(); });
-      started_ = true;
-      is_first = submitted_.empty();
-      submitted_.push_back(std::move(job));
-    }
+    if (ending_) return job;
+    if (!started_) thread_ = std::thread([this] { Run(); });
+    started_ = true;
+    is_first = submitted_.empty();
+    submitted_.push_back(std::move(job));
   }
-  if (job != nullptr) {
-    Finish(std::move(job->sending),
-           TransportError(Outcome::kNotExecuted, "the transport has ended"));
-  } else if (is_first) {
-    curl_multi_wakeup(multi_.get());
-  }
+  if (is_first) curl_multi_wakeup(multi_.get());
+  return nullptr;
 }
 
 void HttpLoop::Run() {
@@ -115,25 +116,23 @@ void HttpLoop::Start(Host& host, JobPtr job) {
   const absl::Duration left = job->sending.deadline - now;
   if (job->sending.stop.stop_requested()) {
     const absl::Status cancelled = Cancelled(job->sending.host);
-    Finish(std::move(job->sending), cancelled);
+    Finish(job->sending, cancelled);
     return;
   }
   if (left <= absl::ZeroDuration()) {
-    Finish(std::move(job->sending),
-           WithOutcome(absl::DeadlineExceededError("no time was left to send"),
-                       Outcome::kNotExecuted));
+    Finish(job->sending, WithOutcome(absl::DeadlineExceededError("no time was left to send"),
+                                     Outcome::kNotExecuted));
     return;
   }
   auto transfer = TakeSpare(job->sending.pod->ca_file);
   const bool fresh = host.last_used + options_.max_idle <= now;
   if (transfer == nullptr) {
-    Finish(std::move(job->sending), TransportError(Outcome::kNotExecuted, "libcurl has no memory"));
+    Finish(job->sending, TransportError(Outcome::kNotExecuted, "libcurl has no memory"));
     return;
   }
   if (!transfer->Prepare(std::move(job->sending), left, fresh) ||
       curl_multi_add_handle(multi_.get(), transfer->curl()) != CURLM_OK) {
-    Finish(std::move(transfer->sending()),
-           TransportError(Outcome::kNotExecuted, "libcurl has no memory"));
+    Finish(transfer->sending(), TransportError(Outcome::kNotExecuted, "libcurl has no memory"));
     return;
   }
   host.last_used = now;
@@ -197,7 +196,7 @@ void HttpLoop::StopJobs() {
   for (JobPtr& job : stopped) {
     Sending sending = job->transfer == nullptr ? std::move(job->sending) : Retire(std::move(job));
     const absl::Status cancelled = Cancelled(sending.host);
-    Finish(std::move(sending), cancelled);
+    Finish(sending, cancelled);
   }
 }
 
@@ -212,7 +211,7 @@ void HttpLoop::ExpireWaiting() {
     std::erase(host.waiting, nullptr);
     waiting_ -= expired.size();
     for (JobPtr& job : expired) {
-      Finish(std::move(job->sending),
+      Finish(job->sending,
              WithOutcome(absl::DeadlineExceededError(fmt::format(
                              "{}: all {} connections stayed busy", name, options_.max_connections)),
                          Outcome::kNotExecuted));
@@ -243,18 +242,16 @@ void HttpLoop::EndAll() {
     host.waiting.clear();
   }
   for (JobPtr& job : left) {
-    Finish(std::move(job->sending),
-           TransportError(Outcome::kNotExecuted, "the transport has ended"));
+    Finish(job->sending, TransportError(Outcome::kNotExecuted, "the transport has ended"));
   }
   for (auto& [curl, job] : active_) {
     curl_multi_remove_handle(multi_.get(), curl);
-    Finish(std::move(job->transfer->sending()),
-           TransportError(Outcome::kUnknown, "the transport has ended"));
+    Finish(job->transfer->sending(), TransportError(Outcome::kUnknown, "the transport has ended"));
   }
   active_.clear();
 }
 
-void HttpLoop::Finish(Sending sending, absl::StatusOr<WireReply> result) {
+void HttpLoop::Finish(const Sending& sending, absl::StatusOr<WireReply> result) {
   sending.done(std::move(result));
 }
 

@@ -55,6 +55,7 @@ class HttpLoop {
     void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
   };
 
+  JobPtr Submit(JobPtr job);  // Gives it back if the transport has ended.
   void Run();
   bool TakeNews();  // False when the loop is to end.
   void Enqueue(JobPtr job);
@@ -67,7 +68,7 @@ class HttpLoop {
   Sending Retire(JobPtr job);
   void EndAll();
   int PollMilliseconds() const;
-  static void Finish(Sending sending, absl::StatusOr<WireReply> result);
+  static void Finish(const Sending& sending, absl::StatusOr<WireReply> result);
 
   const HttpTransportOptions options_;
   const std::unique_ptr<CURLM, CleanupMulti> multi_;

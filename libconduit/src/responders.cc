@@ -65,8 +65,9 @@ absl::StatusOr<std::unique_ptr<Responders::Opened>> Responders::Open(
   if (stop.stop_possible()) {
     opened->stop_ = std::move(stop);
   } else if (!opened->head_.call.empty()) {
-    opened->running_.emplace(&running_, opened->caller_->id, std::string(opened->head_.call));
-    opened->stop_ = opened->running_->token();
+    opened->stop_ =
+        opened->running_.emplace(&running_, opened->caller_->id, std::string(opened->head_.call))
+            .token();
   }
   return opened;
 }

@@ -74,7 +74,9 @@ struct HostSet::State {
   // Passes on what was noted; if another thread is at it, it takes ours too.
   void Tell() {
     if (!options.on_event) return;
-    while (const auto event = NextEvent()) {
+    for (;;) {
+      const std::optional<HostEvent> event = NextEvent();
+      if (!event.has_value()) return;
       options.on_event(*event);
       MutexLock lock(&mutex);
       telling = false;

@@ -71,7 +71,7 @@ class Dialer::Attempt final : public IoLoop::Handler,
   void AwaitUntil(absl::Time when);
   void OnTimer(uint64_t timer);
   void CancelTimer();
-  void NextAddress(absl::Status why);
+  void NextAddress(const absl::Status& why);
   void Fail(const absl::Status& why);
   void Succeed(std::string_view early);
   void Finish();
@@ -159,7 +159,7 @@ absl::Status Dialer::Attempt::StartConnecting(const SocketAddress& address) {
 }
 
 // Goes on with the next address, if there is one.
-void Dialer::Attempt::NextAddress(absl::Status why) {
+void Dialer::Attempt::NextAddress(const absl::Status& why) {
   if (fd_.get() >= 0) shared_->loop->Unwatch(fd_.get());
   fd_.Reset();
   if (next_address_ < addresses_.size()) return ConnectNext();

@@ -153,7 +153,7 @@ void LinkPool::OnConnected(const std::shared_ptr<Link>& link, const MuxPeer& pee
     }
     host.links.push_back(link);
   }
-  Do(std::move(effects));
+  Do(effects);
 }
 
 void LinkPool::OnGoingAway(const std::shared_ptr<Link>& link) {
@@ -165,7 +165,7 @@ void LinkPool::OnGoingAway(const std::shared_ptr<Link>& link) {
     effects.key = link->key;
     if (BestLink(host) == nullptr) DialLater(host, &effects);
   }
-  Do(std::move(effects));
+  Do(effects);
 }
 
 void LinkPool::OnClosed(const std::shared_ptr<Link>& link, const absl::Status& why) {
@@ -194,7 +194,7 @@ void LinkPool::OnClosed(const std::shared_ptr<Link>& link, const absl::Status& w
       }
     }
   }
-  Do(std::move(effects));
+  Do(effects);
 }
 
 void LinkPool::OnDialFailed(const Key& key, const absl::Status& why) {
@@ -203,7 +203,7 @@ void LinkPool::OnDialFailed(const Key& key, const absl::Status& why) {
     MutexLock lock(&mutex_);
     DialFailed(key, why, &effects);
   }
-  Do(std::move(effects));
+  Do(effects);
 }
 
 void LinkPool::DialFailed(const Key& key, const absl::Status& why, Effects* effects) {
@@ -222,7 +222,7 @@ void LinkPool::DialLater(Host& host, Effects* effects) {
   effects->dial_at = host.next_dial;
 }
 
-void LinkPool::Do(Effects effects) {
+void LinkPool::Do(const Effects& effects) {
   for (const LinkEvent& event : effects.events) options_.on_event(event);
   for (const auto& call : effects.send) call->SendOn(effects.send_on);
   for (const auto& call : effects.fail) {

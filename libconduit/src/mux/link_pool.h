@@ -125,7 +125,7 @@ class LinkPool : public std::enable_shared_from_this<LinkPool> {
   void OnGoingAway(const std::shared_ptr<Link>& link);
   void OnClosed(const std::shared_ptr<Link>& link, const absl::Status& why);
   void OnDialFailed(const Key& key, const absl::Status& why);
-  void Do(Effects effects);
+  void Do(const Effects& effects);
 
   // Starts to dial `key` unless there is a link, or it is being dialled.
   void DialNow(const Key& key);

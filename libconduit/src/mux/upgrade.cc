@@ -67,7 +67,7 @@ std::optional<absl::StatusOr<std::string>> UpgradeReply::Feed(std::string_view b
   input_.append(bytes);
   for (;;) {
     const size_t end = input_.find(kEndOfHead, from);
-    if (end == std::string::npos || end > kMaxHeadBytes) {
+    if (end > kMaxHeadBytes) {  // Also when there is none yet.
       if (input_.size() <= kMaxHeadBytes) return std::nullopt;
       return absl::DataLossError(
           fmt::format("the answer's head is larger than {} bytes", kMaxHeadBytes));

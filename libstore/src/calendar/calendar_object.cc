@@ -124,7 +124,8 @@ void AddBusyTimes(const Occurrence& occurrence, const TimeRange& range,
   if (occurrence.kind != calendar::ComponentKind::kFreeBusy) return;
   for (size_t i = 0; i < occurrence.busy.size(); ++i) {
     const auto& [start, end] = occurrence.busy[i];
-    if (component.busy_kinds[i]) AddBusyTime(start, end, *component.busy_kinds[i], range, times);
+    const auto& kind = component.busy_kinds[i];
+    if (kind.has_value()) AddBusyTime(start, end, *kind, range, times);
   }
 }
 

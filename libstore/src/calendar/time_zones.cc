@@ -117,7 +117,7 @@ class DefinedZone : public Zone {
       // Far enough back to see the change that is still in force when the covered time begins, even
       // of a rule for February 29.
       iterator.SkipTo(std::min(first_covered_, until) - (8 + rule.interval) * kYearSeconds);
-      for (auto civil = iterator.Next(); civil.has_value(); civil = iterator.Next()) add(*civil);
+      while (const auto civil = iterator.Next()) add(*civil);
     }
   }
 
