@@ -1,7 +1,9 @@
 #include "podkit/conduit/pods.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -9,12 +11,14 @@
 #include "common/status_macros.h"
 #include "fmt/format.h"
 #include "host_address.h"
+#include "pods_diff.h"
 #include "pods_file.h"
 
 namespace podkit::conduit {
 namespace {
 
-using PodMap = std::map<std::string, std::shared_ptr<const Pod>, std::less<>>;
+using internal::PodMap;
+using FoundHosts = std::map<std::string, std::vector<std::string>, std::less<>>;
 
 constexpr size_t kMinKeyBytes = 32;
 
@@ -25,31 +29,31 @@ bool IsPodId(std::string_view id) {
   });
 }
 
-absl::Status BadMember(const Pod& pod, std::string_view member, std::string_view why) {
-  return absl::InvalidArgumentError(fmt::format("pod '{}': {}: {}", pod.id, member, why));
+absl::Status BadMember(std::string_view pod, std::string_view member, std::string_view why) {
+  return absl::InvalidArgumentError(fmt::format("pod '{}': {}: {}", pod, member, why));
 }
 
-absl::Status NormaliseHosts(Pod& pod) {
+absl::Status NormaliseHosts(std::string_view pod, std::vector<std::string>& hosts) {
   std::set<std::string> seen;
-  for (size_t i = 0; i < pod.hosts.size(); ++i) {
+  for (size_t i = 0; i < hosts.size(); ++i) {
     const std::string member = fmt::format("$.hosts[{}]", i);
-    auto host = internal::NormalHostAddress(pod.hosts[i]);
+    auto host = internal::NormalHostAddress(hosts[i]);
     if (!host.ok()) return BadMember(pod, member, std::string(host.status().message()));
     if (!seen.insert(*host).second) {
       return BadMember(pod, member, fmt::format("'{}' is listed twice", *host));
     }
-    pod.hosts[i] = *std::move(host);
+    hosts[i] = *std::move(host);
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckKeys(const Pod& pod) {
   if (pod.keys.empty()) {
-    return BadMember(pod, "$.key_files", "names no key; the two pods need one that both know");
+    return BadMember(pod.id, "$.key_files", "names no key; the two pods need one that both know");
   }
   for (size_t i = 0; i < pod.keys.size(); ++i) {
     if (pod.keys[i].size() < kMinKeyBytes) {
-      return BadMember(pod, fmt::format("$.key_files[{}]", i),
+      return BadMember(pod.id, fmt::format("$.key_files[{}]", i),
                        fmt::format("the key has {} bytes; at least {} are needed",
                                    pod.keys[i].size(), kMinKeyBytes));
     }
@@ -64,7 +68,7 @@ absl::Status RefuseSharedKeys(const PodMap& pods) {
     for (const std::string& key : pod->keys) {
       const auto [owner, inserted] = owners.emplace(key, pod.get());
       if (!inserted && owner->second != pod.get()) {
-        return BadMember(*pod, "$.key_files",
+        return BadMember(pod->id, "$.key_files",
                          fmt::format("holds a key of pod '{}'; each pair of pods needs its own",
                                      owner->second->id));
       }
@@ -78,9 +82,9 @@ absl::StatusOr<std::shared_ptr<const PodMap>> CheckPods(std::vector<Pod> pods,
   auto checked = std::make_shared<PodMap>();
   for (Pod& pod : pods) {
     if (!IsPodId(pod.id)) {
-      return BadMember(pod, "$.id", "must be 1 to 64 letters, digits, '-', '_' and '.'");
+      return BadMember(pod.id, "$.id", "must be 1 to 64 letters, digits, '-', '_' and '.'");
     }
-    PODKIT_RETURN_IF_ERROR(NormaliseHosts(pod));
+    PODKIT_RETURN_IF_ERROR(NormaliseHosts(pod.id, pod.hosts));
     if (pod.id == own_id) {
       pod.keys.clear();
     } else {
@@ -110,20 +114,102 @@ absl::StatusOr<std::shared_ptr<const PodMap>> LoadPods(const std::string& path,
       fmt::format("pods file '{}': {}", path, std::string(checked.status().message())));
 }
 
+// Who holds the key of a directory can send callers anywhere; not out of TLS, though.
+bool WouldLeaveTls(const Pod& pod, const std::vector<std::string>& hosts) {
+  const auto plain = [](const std::string& host) { return host.starts_with("http://"); };
+  const bool only_tls =
+      !pod.ca_file.empty() ||
+      (!pod.hosts.empty() && std::none_of(pod.hosts.begin(), pod.hosts.end(), plain));
+  return only_tls && std::any_of(hosts.begin(), hosts.end(), plain);
+}
+
+absl::StatusOr<FoundHosts> CheckFound(std::vector<PodHosts> found, const PodMap& pods) {
+  FoundHosts checked;
+  for (PodHosts& one : found) {
+    if (!IsPodId(one.pod)) {
+      return BadMember(one.pod, "$.id", "must be 1 to 64 letters, digits, '-', '_' and '.'");
+    }
+    PODKIT_RETURN_IF_ERROR(NormaliseHosts(one.pod, one.hosts));
+    const auto pod = pods.find(one.pod);
+    if (pod != pods.end() && WouldLeaveTls(*pod->second, one.hosts)) {
+      return BadMember(one.pod, "$.hosts",
+                       "names an http:// host of a pod that is called over https");
+    }
+    if (!checked.emplace(one.pod, std::move(one.hosts)).second) {
+      return BadMember(one.pod, "$.id", "is listed twice");
+    }
+  }
+  return checked;
+}
+
+// The pods of the file with the hosts that were found. A pod that is as it was is the same object.
+std::shared_ptr<const PodMap> Apply(const FoundHosts& found, const PodMap& pods,
+                                    std::string_view own_id) {
+  auto applied = std::make_shared<PodMap>(pods);
+  for (auto& [id, pod] : *applied) {
+    const auto hosts = found.find(id);
+    if (hosts == found.end() || id == own_id || hosts->second == pod->hosts) continue;
+    if (WouldLeaveTls(*pod, hosts->second)) continue;  // The file has changed since.
+    auto changed = std::make_shared<Pod>(*pod);
+    changed->hosts = hosts->second;
+    pod = std::move(changed);
+  }
+  return applied;
+}
+
 }  // namespace
+
+std::string_view PodsEventName(PodsEvent::Kind kind) {
+  constexpr std::string_view kNames[] = {"pod added", "pod removed", "host added", "host removed",
+                                         "keys changed"};
+  return kNames[static_cast<int>(kind)];
+}
 
 struct Pods::State {
   const std::string own_id;
   const std::string path;  // Empty: made without a file.
   mutable Mutex mutex;
-  std::shared_ptr<const PodMap> pods ABSL_GUARDED_BY(mutex);
+  std::shared_ptr<const PodMap> listed ABSL_GUARDED_BY(mutex);  // By the file.
+  FoundHosts found ABSL_GUARDED_BY(mutex);
+  std::shared_ptr<const PodMap> pods ABSL_GUARDED_BY(mutex);  // The former with the latter.
+  std::vector<std::weak_ptr<Watcher>> watchers ABSL_GUARDED_BY(mutex);
+  std::deque<std::vector<PodsEvent>> untold ABSL_GUARDED_BY(mutex);
+  bool telling ABSL_GUARDED_BY(mutex) = false;
 
   State(std::string id, std::string file, std::shared_ptr<const PodMap> first)
-      : own_id(std::move(id)), path(std::move(file)), pods(std::move(first)) {}
+      : own_id(std::move(id)), path(std::move(file)), listed(first), pods(std::move(first)) {}
 
   std::shared_ptr<const PodMap> Current() const {
     MutexLock lock(&mutex);
     return pods;
+  }
+
+  void Apply(std::string_view reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    auto applied = conduit::Apply(found, *listed, own_id);
+    auto events = internal::DiffPods(*pods, *applied, reason);
+    pods = std::move(applied);
+    if (!events.empty()) untold.push_back(std::move(events));
+  }
+
+  // Tells the watchers what they have not been told. If another thread is at it, it does that too.
+  void Tell() {
+    for (bool mine = false;; mine = true) {
+      std::vector<PodsEvent> events;
+      std::vector<std::shared_ptr<Watcher>> listeners;
+      {
+        MutexLock lock(&mutex);
+        if (!mine && telling) return;
+        telling = !untold.empty();
+        if (!telling) return;
+        events = std::move(untold.front());
+        untold.pop_front();
+        std::erase_if(watchers, [](const auto& watcher) { return watcher.expired(); });
+        for (const auto& watcher : watchers) {
+          if (auto listener = watcher.lock()) listeners.push_back(std::move(listener));
+        }
+      }
+      for (const auto& listener : listeners) (*listener)(events);
+    }
   }
 };
 
@@ -147,9 +233,30 @@ const std::string& Pods::own_id() const { return state_->own_id; }
 absl::Status Pods::Reload() {
   if (state_->path.empty()) return absl::OkStatus();
   PODKIT_ASSIGN_OR_RETURN(auto pods, LoadPods(state_->path, state_->own_id));
-  MutexLock lock(&state_->mutex);
-  state_->pods = std::move(pods);
+  {
+    MutexLock lock(&state_->mutex);
+    state_->listed = std::move(pods);
+    state_->Apply("the pods file was read again");
+  }
+  state_->Tell();
   return absl::OkStatus();
+}
+
+absl::Status Pods::SetHosts(std::vector<PodHosts> found, std::string reason) {
+  {
+    MutexLock lock(&state_->mutex);
+    PODKIT_ASSIGN_OR_RETURN(state_->found, CheckFound(std::move(found), *state_->listed));
+    state_->Apply(reason);
+  }
+  state_->Tell();
+  return absl::OkStatus();
+}
+
+std::shared_ptr<void> Pods::Watch(Watcher changed) const {
+  auto watcher = std::make_shared<Watcher>(std::move(changed));
+  MutexLock lock(&state_->mutex);
+  state_->watchers.push_back(watcher);
+  return watcher;
 }
 
 std::shared_ptr<const Pod> Pods::Find(std::string_view id) const {

@@ -73,7 +73,6 @@ absl::StatusOr<Pod> ReadEntry(const std::string& path, std::string_view own_id,
   Pod pod{.id = std::move(entry.id),
           .hosts = std::move(entry.hosts),
           .acts_for_any_user = entry.acts_for_any_user};
-  if (pod.hosts.empty()) return absl::InvalidArgumentError("$.hosts: names no host");
   if (!entry.ca_file.empty()) {
     pod.ca_file = BesideFile(path, entry.ca_file);
     const auto certificates = ReadFile(pod.ca_file, {});

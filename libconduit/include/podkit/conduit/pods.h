@@ -12,8 +12,10 @@
 // The first one signs what this pod sends; all of them verify what it receives, so that a key can
 // be rotated. Those of the own pod are not read. `ca_file` and `acts_for_any_user` (see Pod) are
 // optional; names of files are relative to the pods file. A member of any other name is refused.
+// `hosts` may be empty for a pod that opens links itself or whose hosts are found (discovery.h).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,6 +34,25 @@ struct Pod {
   bool acts_for_any_user =
       false;  // May call in the name of users who do not live there: operators only.
 };
+
+// The hosts of one pod, as found at run time.
+struct PodHosts {
+  std::string pod;
+  std::vector<std::string> hosts = {};
+  friend bool operator==(const PodHosts&, const PodHosts&) = default;
+};
+
+// One thing that is different since the pods have changed.
+struct PodsEvent {
+  enum class Kind { kPodAdded, kPodRemoved, kHostAdded, kHostRemoved, kKeysChanged };
+  Kind kind = Kind::kPodAdded;
+  std::string pod;
+  std::string host = {};  // Of kHostAdded and kHostRemoved.
+  std::string reason = {};
+  friend bool operator==(const PodsEvent&, const PodsEvent&) = default;
+};
+
+std::string_view PodsEventName(PodsEvent::Kind kind);
 
 // Thread-safe.
 class Pods {
@@ -52,6 +73,18 @@ class Pods {
   // Reads the file again. On any error everything stays as it was. Calls in flight keep what they
   // started with.
   absl::Status Reload();
+
+  // From now on each pod of `found` has those hosts and no others, if it is one that the file has
+  // keys for; keys are never found. A pod that is not in `found` has the hosts of the file. Stays
+  // through Reload. kInvalidArgument, and all stays as it was: an address is none, a pod is there
+  // twice, or one to which the file speaks https alone (by its hosts or its ca_file) would be
+  // called over http.
+  absl::Status SetHosts(std::vector<PodHosts> found, std::string reason);
+
+  // `changed` is called after each change, one at a time and in their order, until what is returned
+  // is let go of: by whoever makes the change, without locks held, and perhaps one last time then.
+  using Watcher = std::function<void(const std::vector<PodsEvent>&)>;
+  [[nodiscard]] std::shared_ptr<void> Watch(Watcher changed) const;
 
   // Nothing if there is no such pod.
   std::shared_ptr<const Pod> Find(std::string_view id) const;
