@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "curl_library.h"
 #include "fmt/format.h"
 #include "outcome.h"
 #include "podkit/conduit/error.h"
@@ -17,15 +18,10 @@ long Milliseconds(absl::Duration duration) {
   return static_cast<long>(absl::ToInt64Milliseconds(bounded));
 }
 
-bool InitialiseLibrary() {
-  static const bool good = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  return good;
-}
-
 }  // namespace
 
 std::unique_ptr<HttpTransfer> HttpTransfer::Create(const HttpTransportOptions& options) {
-  CURL* const curl = InitialiseLibrary() ? curl_easy_init() : nullptr;
+  CURL* const curl = InitialiseCurl() ? curl_easy_init() : nullptr;
   if (curl == nullptr) return nullptr;
   std::unique_ptr<HttpTransfer> transfer(new HttpTransfer(curl, options));
   if (!transfer->Configure(options)) return nullptr;
