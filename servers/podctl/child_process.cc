@@ -44,6 +44,7 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(std::vector<std::string> argume
         fmt::format("cannot write '{}': {}", log_file, std::strerror(errno)));
   }
   std::vector<char*> raw;
+  raw.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) raw.push_back(argument.data());
   raw.push_back(nullptr);
   const pid_t parent = getpid();

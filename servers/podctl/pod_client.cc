@@ -102,7 +102,9 @@ absl::StatusOr<ApiReply> PodClient::Send(const ApiRequest& request) {
   HeaderList headers;
   AddHeader(&headers, fmt::format("Authorization: Bearer {}", state_->token));
   AddHeader(&headers, "Expect:");
-  for (const auto& [name, value] : request.headers) AddHeader(&headers, name + ": " + value);
+  for (const auto& [name, value] : request.headers) {
+    AddHeader(&headers, fmt::format("{}: {}", name, value));
+  }
 
   ApiReply reply;
   curl_easy_reset(curl);

@@ -95,10 +95,13 @@ class Session {
   template <typename T>
   static std::string Table(const std::vector<T>& items, const std::vector<Column<T>>& columns) {
     std::vector<std::string> titles;
+    titles.reserve(columns.size());
     for (const auto& column : columns) titles.push_back(column.title);
     std::vector<std::vector<std::string>> rows;
+    rows.reserve(items.size());
     for (const T& item : items) {
       auto& row = rows.emplace_back();
+      row.reserve(columns.size());
       for (const auto& column : columns) row.push_back(column.text(item));
     }
     return FormatTable(titles, rows);

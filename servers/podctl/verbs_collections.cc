@@ -17,7 +17,7 @@ using store::CollectionProperties;
 constexpr const char* kGroup = "Collections";
 
 const std::vector<Column<CollectionInfo>>& Columns() {
-  static const std::vector<Column<CollectionInfo>> kColumns = {
+  static const std::vector<Column<CollectionInfo>> columns = {
       {"COLLECTION", &CollectionInfo::name},
       {"OWNER", &CollectionInfo::owner_uid},
       {"ACCESS",
@@ -32,7 +32,7 @@ const std::vector<Column<CollectionInfo>>& Columns() {
       {"COLOR", &CollectionInfo::color},
       {"MODIFIED", [](const CollectionInfo& info) { return ShortTime(info.modified); }},
   };
-  return kColumns;
+  return columns;
 }
 
 absl::Status ShowCollections(Session& session) {

@@ -31,7 +31,7 @@ struct Options {
 using OptionsPtr = std::shared_ptr<Options>;
 
 const std::vector<Column<ObjectInfo>>& Columns() {
-  static const std::vector<Column<ObjectInfo>> kColumns = {
+  static const std::vector<Column<ObjectInfo>> columns = {
       {"OBJECT", &ObjectInfo::name},
       {"TYPE", &ObjectInfo::component},
       {"SUMMARY", &ObjectInfo::summary},
@@ -39,7 +39,7 @@ const std::vector<Column<ObjectInfo>>& Columns() {
       {"MODIFIED", [](const ObjectInfo& info) { return ShortTime(info.modified); }},
       {"UID", &ObjectInfo::uid},
   };
-  return kColumns;
+  return columns;
 }
 
 absl::Status ShowObjects(Session& session, const Options& options) {

@@ -44,7 +44,9 @@ AdminAnswer PingPod(const AdminCall& call) {
 
 AdminAnswer ListUsers(const AdminCall& call) {
   std::vector<UserEntry> entries;
-  for (const store::User& user : call.store().directory().All()) {
+  const std::vector<store::User> users = call.store().directory().All();
+  entries.reserve(users.size());
+  for (const store::User& user : users) {
     entries.push_back({.uid = user.uid, .name = user.name, .pod = user.pod});
   }
   return Member("users", entries);

@@ -106,8 +106,8 @@ int Serve(const PoddConfig& config) {
 int Main(const std::vector<std::string>& arguments) {
   const auto line = ParseCommandLine(arguments);
   if (!line.ok()) return Fail(line.status(), kWrongUsage);
-  if (line->answer) {
-    fmt::print("{}", *line->answer);
+  if (const auto& answer = line->answer; answer.has_value()) {
+    fmt::print("{}", *answer);
     return 0;
   }
   const auto config = Configure(*line);

@@ -217,8 +217,9 @@ absl::Status NotOurs(const Database& database) {
 // The version of a file of this kind; 0 if it is empty.
 absl::StatusOr<int64_t> VersionOf(Database& database, const Schema& schema) {
   PODKIT_ASSIGN_OR_RETURN(const auto id, database.QueryInteger("PRAGMA application_id"));
-  PODKIT_ASSIGN_OR_RETURN(const auto version, database.QueryInteger("PRAGMA user_version"));
-  if (id == schema.application_id && version.value_or(0) > 0) return *version;
+  PODKIT_ASSIGN_OR_RETURN(const auto user_version, database.QueryInteger("PRAGMA user_version"));
+  const int64_t version = user_version.value_or(0);
+  if (id == schema.application_id && version > 0) return version;
   PODKIT_ASSIGN_OR_RETURN(const auto tables,
                           database.QueryInteger("SELECT count(*) FROM sqlite_schema"));
   if (id != 0 || version != 0 || tables != 0) return NotOurs(database);
