@@ -30,6 +30,7 @@ struct PodStatus {
   int64_t homes = 0;  // That exist here.
   int64_t pending_messages = 0;
   std::vector<std::string> problems;  // What keeps it from being ready; empty: it is.
+  std::string hosts_from;             // Where hosts are found; "": in the pods file.
 
   static constexpr auto Fields() {
     using conduit::Optional;
@@ -38,7 +39,7 @@ struct PodStatus {
         Optional("started", &PodStatus::started), Optional("users", &PodStatus::users),
         Optional("homes", &PodStatus::homes),
         Optional("pending_messages", &PodStatus::pending_messages),
-        Optional("problems", &PodStatus::problems));
+        Optional("problems", &PodStatus::problems), Optional("hosts_from", &PodStatus::hosts_from));
   }
 };
 

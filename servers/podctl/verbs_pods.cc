@@ -35,6 +35,7 @@ absl::Status ShowStatus(Session& session) {
         fmt::format("pod {}, podd {}, up since {}: {}, {}, {} pending\n", pod.pod, pod.version,
                     ShortTime(pod.started), Plural(pod.users, "user"), Plural(pod.homes, "home"),
                     Plural(pod.pending_messages, "message"));
+    if (!pod.hosts_from.empty()) text += "hosts of other pods from " + pod.hosts_from + '\n';
     if (pod.problems.empty()) return text + "ready\n";
     for (const std::string& problem : pod.problems) text += "not ready: " + problem + '\n';
     return text;

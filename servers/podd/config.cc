@@ -34,7 +34,7 @@ constexpr std::string_view kFooter = R"(Configuration file:
 
 Signals:
   SIGTERM, SIGINT   finish the requests in work and stop; a second one stops at once
-  SIGHUP            read the pods file and the users file again
+  SIGHUP            read the pods file and the users file again, and look for hosts
 
 Paths that it serves:
   /conduit          other pods, each request signed
@@ -67,6 +67,9 @@ void AddFlags(CLI::App* app, PoddCommandLine* line) {
       ->type_name("FOLDER");
   app->add_option("--pods-file", to.pods_file, "The pods and their keys [this pod is alone]")
       ->type_name("FILE");
+  app->add_option("--hosts-from", to.hosts_from,
+                  "Find the hosts of the other pods there while podd runs [only in the pods file]")
+      ->type_name("FILE|URL");
   app->add_option("--users-file", to.users_file, "Who lives on which pod [nobody]")
       ->type_name("FILE");
   app->add_option("--token-file", to.token_file,
@@ -171,6 +174,9 @@ absl::StatusOr<PoddSettings> ReadSettings(const std::string& path) {
         &settings.tls_certificate_file, &settings.tls_key_file}) {
     if (*file) *file = ResolvePath(folder, **file);
   }
+  if (settings.hosts_from && settings.hosts_from->find("://") == std::string::npos) {
+    *settings.hosts_from = ResolvePath(folder, *settings.hosts_from);
+  }
   return settings;
 }
 
@@ -194,6 +200,7 @@ absl::StatusOr<PoddConfig> CheckSettings(const PoddSettings& settings) {
   if (settings.data) config.data = *settings.data;
   if (config.data.empty()) return Wrong("data", "name a folder");
   config.pods_file = settings.pods_file.value_or("");
+  config.hosts_from = settings.hosts_from.value_or("");
   config.users_file = settings.users_file.value_or("");
   config.token_file = settings.token_file.value_or(ResolvePath(config.data, "operator.token"));
   config.tls_certificate_file = settings.tls_certificate_file.value_or("");

@@ -25,6 +25,7 @@ struct PoddSettings {
   std::optional<std::string> listen;
   std::optional<std::string> data;
   std::optional<std::string> pods_file;
+  std::optional<std::string> hosts_from;
   std::optional<std::string> users_file;
   std::optional<std::string> token_file;
   std::optional<std::string> tls_certificate_file;
@@ -40,6 +41,7 @@ struct PoddSettings {
     return std::make_tuple(
         Optional("pod", &PoddSettings::pod), Optional("listen", &PoddSettings::listen),
         Optional("data", &PoddSettings::data), Optional("pods_file", &PoddSettings::pods_file),
+        Optional("hosts_from", &PoddSettings::hosts_from),
         Optional("users_file", &PoddSettings::users_file),
         Optional("token_file", &PoddSettings::token_file),
         Optional("tls_certificate_file", &PoddSettings::tls_certificate_file),
@@ -59,6 +61,7 @@ struct PoddConfig {
   uint16_t port = 8201;
   std::string data = "podkit-data";
   std::string pods_file;   // Empty: this pod is alone.
+  std::string hosts_from;  // A file or a URL; empty: the hosts are those of the pods file.
   std::string users_file;  // Empty: nobody lives here.
   std::string token_file;  // By default operator.token in the data folder.
   std::string tls_certificate_file;

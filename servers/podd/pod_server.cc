@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "common/status_macros.h"
 #include "podkit/conduit/conduit.h"
+#include "podkit/conduit/discovery.h"
 #include "podkit/conduit/http_transport.h"
 #include "podkit/conduit/mux_transport.h"
 #include "podkit/conduit/pods.h"
@@ -20,6 +21,7 @@
 #include "servers/common/version.h"
 #include "servers/http/http_server.h"
 #include "servers/podd/admin_api.h"
+#include "servers/podd/host_discovery.h"
 #include "servers/podd/log.h"
 #include "servers/podd/metrics.h"
 #include "servers/podd/pod_services.h"
@@ -142,17 +144,33 @@ struct PodServer::Parts {
   std::shared_ptr<store::FileUserDirectory> users;
   conduit::HttpTransport calls;
   std::unique_ptr<conduit::MuxTransport> links;
+  std::shared_ptr<void> pods_log;
+  std::shared_ptr<void> dials_new_hosts;
+  std::unique_ptr<conduit::Discovery> discovery;  // May be null.
   std::unique_ptr<conduit::Conduit> conduit;
   std::unique_ptr<store::Store> store;
   PodServices services;
   std::atomic<const HttpServer*> http_counters = nullptr;  // Set once it serves.
   std::unique_ptr<HttpServer> http;
 
+  absl::Status FindHosts();
   absl::Status OpenStore();
   absl::Status Serve();
   absl::StatusOr<Router> MakeRouter();
   HttpResponse Metrics() const;
 };
+
+absl::Status PodServer::Parts::FindHosts() {
+  pods_log = LogPodsChanges(*pods, log);
+  if (config.calls_over_links) {
+    dials_new_hosts = pods->Watch(
+        [links = links.get()](const std::vector<conduit::PodsEvent>&) { links->ConnectAll(); });
+  }
+  if (!config.hosts_from.empty()) PODKIT_RETURN_IF_ERROR(MakeFolder(config.data));
+  PODKIT_ASSIGN_OR_RETURN(discovery, MakeHostDiscovery(config, pods, log));
+  if (discovery) discovery->Start();
+  return absl::OkStatus();
+}
 
 absl::Status PodServer::Parts::OpenStore() {
   store::StoreOptions options;
@@ -161,6 +179,7 @@ absl::Status PodServer::Parts::OpenStore() {
   PODKIT_ASSIGN_OR_RETURN(store, store::Store::Open(options, users, conduit.get(), config.pod));
   services = {.store = store.get(),
               .conduit = conduit.get(),
+              .discovery = discovery.get(),
               .data_folder = config.data,
               .started = absl::Now()};
   return absl::OkStatus();
@@ -234,6 +253,7 @@ absl::Status PodServer::Check(const PoddConfig& config) {
   for (const std::string& file : {config.tls_certificate_file, config.tls_key_file}) {
     if (!file.empty()) PODKIT_RETURN_IF_ERROR(ReadFile(file, size_t{1} << 20).status());
   }
+  PODKIT_RETURN_IF_ERROR(CheckHostsFrom(config));
   return CheckToken(config);
 }
 
@@ -251,6 +271,7 @@ absl::StatusOr<std::unique_ptr<PodServer>> PodServer::Start(const PoddConfig& co
                                             : &parts->calls;
   parts->conduit = std::make_unique<conduit::Conduit>(parts->pods, transport,
                                                       MakeConduitOptions(config, parts->log));
+  PODKIT_RETURN_IF_ERROR(parts->FindHosts());
   PODKIT_RETURN_IF_ERROR(parts->OpenStore());
   if (OwnsToken(config)) PODKIT_RETURN_IF_ERROR(EnsureSecret(config.token_file));
   PODKIT_RETURN_IF_ERROR(parts->Serve());
@@ -272,11 +293,13 @@ void PodServer::Reload() {
   };
   const absl::Status pods = parts_->pods->Reload();
   report("pods", parts_->config.pods_file, pods, parts_->pods->All().size());
+  if (parts_->discovery) parts_->discovery->LookNow();
   const absl::Status users = parts_->users->Reload();
   report("users", parts_->config.users_file, users, parts_->users->All().size());
 }
 
 void PodServer::Stop(absl::Duration grace) {
+  parts_->dials_new_hosts.reset();
   if (parts_->links) parts_->links->Drain(grace);
   if (parts_->http) parts_->http->Stop(grace);
   if (parts_->links) parts_->links->Stop();

@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "common/status_macros.h"
 #include "servers/common/version.h"
+#include "servers/podd/host_discovery.h"
 
 namespace podkit::servers {
 namespace {
@@ -56,6 +57,7 @@ absl::StatusOr<PodStatus> StatusOf(const PodServices& pod) {
       .homes = static_cast<int64_t>(homes.size()),
       .pending_messages = static_cast<int64_t>(pending.size()),
       .problems = Problems(pod),
+      .hosts_from = pod.discovery == nullptr ? std::string() : HostsFrom(*pod.discovery),
   };
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/time/time.h"
 #include "podkit/conduit/conduit.h"
+#include "podkit/conduit/discovery.h"
 #include "podkit/store/store.h"
 #include "servers/common/admin_messages.h"
 
@@ -16,6 +17,7 @@ namespace podkit::servers {
 struct PodServices {
   store::Store* store = nullptr;
   conduit::Conduit* conduit = nullptr;
+  const conduit::Discovery* discovery = nullptr;  // Null: hosts are those of the pods file.
   std::string data_folder;
   absl::Time started;
 };
