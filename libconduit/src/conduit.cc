@@ -200,6 +200,8 @@ Conduit::~Conduit() {
 
 const Pods& Conduit::pods() const { return *impl_->pods; }
 
+Transport& Conduit::transport() const { return *impl_->transport; }
+
 absl::Time Conduit::Now() const { return impl_->now(); }
 
 void Conduit::Register(const CommandInfo& info, std::vector<std::string_view> errors,

@@ -266,16 +266,27 @@ void LinkPool::Dial(const Key& key) {
 }
 
 void LinkPool::ConnectAll() {
-  std::vector<Key> keys;
   for (const auto& pod : options_.identity.pods->All()) {
-    if (pod->id == options_.identity.pods->own_id()) continue;
-    for (const std::string& host : pod->hosts) keys.emplace_back(pod->id, host);
+    if (pod->id != options_.identity.pods->own_id()) ConnectTo(*pod);
   }
+}
+
+void LinkPool::ConnectTo(const Pod& pod) {
   {
     MutexLock lock(&mutex_);
-    for (const Key& key : keys) HostOf(key).wanted = true;
+    for (const std::string& host : pod.hosts) HostOf({pod.id, host}).wanted = true;
   }
-  for (const Key& key : keys) DialNow(key);
+  for (const std::string& host : pod.hosts) DialNow({pod.id, host});
+}
+
+std::vector<std::string> LinkPool::ConnectedHostsOf(const Pod& pod) const {
+  std::vector<std::string> hosts = HostsOf(pod);
+  MutexLock lock(&mutex_);
+  std::erase_if(hosts, [&](const std::string& name) {
+    const auto host = hosts_.find({pod.id, name});
+    return host == hosts_.end() || BestLink(host->second) == nullptr;
+  });
+  return hosts;
 }
 
 std::vector<std::string> LinkPool::HostsOf(const Pod& pod) const {

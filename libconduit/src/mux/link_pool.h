@@ -68,9 +68,15 @@ class LinkPool : public std::enable_shared_from_this<LinkPool> {
   // that it can call here too. Again when the pods have changed.
   void ConnectAll();
 
+  // The same for the hosts of `pod`.
+  void ConnectTo(const Pod& pod);
+
   // The hosts of `pod`, and "link:<name>" for each host that is in reach only because it opened a
   // link.
   std::vector<std::string> HostsOf(const Pod& pod) const;
+
+  // Those of them to which there is a link that takes calls.
+  std::vector<std::string> ConnectedHostsOf(const Pod& pod) const;
 
   // `done` gets kNotExecuted at once while the host is not in reach and not due to be dialled.
   void Send(LinkCall call);

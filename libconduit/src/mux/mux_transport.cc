@@ -7,6 +7,7 @@
 #include "common/status_macros.h"
 #include "hmac.h"
 #include "mux/link_pool.h"
+#include "watchers.h"
 
 namespace podkit::conduit {
 namespace {
@@ -56,6 +57,7 @@ class Gate {
 
 struct MuxTransport::State {
   std::shared_ptr<Gate> gate = std::make_shared<Gate>();
+  std::shared_ptr<internal::Watchers> watchers = std::make_shared<internal::Watchers>();
   std::shared_ptr<LinkPool> pool;
 };
 
@@ -78,7 +80,11 @@ absl::StatusOr<std::unique_ptr<MuxTransport>> MuxTransport::Create(std::shared_p
   links.on_call = [gate = state->gate](const std::shared_ptr<IncomingCall>& call) {
     gate->Pass(call);
   };
-  if (options.on_event) links.on_event = std::move(options.on_event);
+  links.on_event = [watchers = state->watchers,
+                    on_event = std::move(options.on_event)](const MuxHostEvent& event) {
+    if (on_event) on_event(event);
+    watchers->Tell();
+  };
   PODKIT_ASSIGN_OR_RETURN(state->pool, LinkPool::Create(std::move(links)));
   return std::unique_ptr<MuxTransport>(new MuxTransport(std::move(state)));
 }
@@ -100,6 +106,16 @@ std::vector<MuxHostStatus> MuxTransport::Status() const { return state_->pool->S
 
 std::vector<std::string> MuxTransport::HostsOf(const Pod& pod) const {
   return state_->pool->HostsOf(pod);
+}
+
+std::vector<std::string> MuxTransport::ConnectedHostsOf(const Pod& pod) const {
+  return state_->pool->ConnectedHostsOf(pod);
+}
+
+void MuxTransport::ConnectTo(const Pod& pod) { state_->pool->ConnectTo(pod); }
+
+std::shared_ptr<void> MuxTransport::WatchConnections(std::function<void()> changed) {
+  return state_->watchers->Add(std::move(changed));
 }
 
 void MuxTransport::Send(Sending sending) {

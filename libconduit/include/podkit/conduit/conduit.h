@@ -84,6 +84,7 @@ class Conduit {
   Conduit& operator=(const Conduit&) = delete;
 
   const Pods& pods() const;
+  Transport& transport() const;
   absl::Time Now() const;  // What deadlines are compared with.
 
   // Makes `responder` answer command C: called as responder(context, [target,] arguments), from the

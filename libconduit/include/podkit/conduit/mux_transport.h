@@ -98,6 +98,9 @@ class MuxTransport final : public Transport {
   // Those of the pods file, and "link:<name>" for each that is in reach only because it opened a
   // link.
   std::vector<std::string> HostsOf(const Pod& pod) const override;
+  std::vector<std::string> ConnectedHostsOf(const Pod& pod) const override;
+  void ConnectTo(const Pod& pod) override;
+  std::shared_ptr<void> WatchConnections(std::function<void()> changed) override;
   void Send(Sending sending) override;
 
  private:

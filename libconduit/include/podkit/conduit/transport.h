@@ -70,6 +70,21 @@ class Transport {
   // The hosts of `pod` that can be tried now; may differ from call to call.
   virtual std::vector<std::string> HostsOf(const Pod& pod) const { return pod.hosts; }
 
+  // Those of them that a call reaches without waiting for a connection. All, where none is kept.
+  virtual std::vector<std::string> ConnectedHostsOf(const Pod& pod) const { return HostsOf(pod); }
+
+  // Somebody waits for the pod: a transport that keeps connections connects to its hosts. Does not
+  // block.
+  virtual void ConnectTo(const Pod& pod) { (void)pod; }
+
+  // `changed` is called whenever ConnectedHostsOf may have changed other than by a change of the
+  // pods, until what is returned is let go of; without locks held, and perhaps one last time then.
+  // Null: it never does.
+  virtual std::shared_ptr<void> WatchConnections(std::function<void()> changed) {
+    (void)changed;
+    return nullptr;
+  }
+
   // Sends the request and calls `done` with the reply, whatever its status, or with a
   // TransportError that tells kNotExecuted from kUnknown, kTimedOut (soon after the deadline) and
   // kCancelled (soon after the stop). Does not block.
