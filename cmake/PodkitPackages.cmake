@@ -3,9 +3,11 @@
 set(podkit_packages_conduit Threads absl fmt CURL OpenSSL)
 set(podkit_packages_store Threads absl fmt OpenSSL SQLite3 SQLiteCpp LibIcal)
 set(podkit_packages_replica Threads absl fmt OpenSSL Seccomp Sodium SQLite3 SQLiteCpp)
+set(podkit_packages_lock Threads absl fmt SQLite3 SQLiteCpp)
 set(podkit_components_store conduit)  # Components that a component needs.
 
-set(podkit_packages ${podkit_packages_conduit} ${podkit_packages_store} ${podkit_packages_replica})
+set(podkit_packages
+  ${podkit_packages_conduit} ${podkit_packages_store} ${podkit_packages_replica} ${podkit_packages_lock})
 if(PODKIT_BUILD_SERVERS)
   list(APPEND podkit_packages spdlog CLI11 prometheus-cpp)
   find_package(PkgConfig REQUIRED)
