@@ -265,8 +265,9 @@ bool Session::Core::ReadNotices(absl::Duration wait) {
     cursor_ = page->next;
     for (const Notice& notice : page->notices) Take(notice);
   }
-  // The directory started anew and has forgotten what it did not say yet.
-  if (!cursor.incarnation.empty() && cursor.incarnation != page->next.incarnation) Reconcile();
+  // The directory started anew and has forgotten what it did not say yet; perhaps it did so before
+  // this session read its first page.
+  if (cursor.incarnation != page->next.incarnation) Reconcile();
   return true;
 }
 

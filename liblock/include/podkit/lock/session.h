@@ -43,7 +43,7 @@ struct SessionOptions {
   // For how long requests are repeated while the directory does not answer.
   absl::Duration retry_for = absl::Seconds(10);
   // Called on a thread of the session, one at a time and without any lock held. It may use the
-  // session and its locks, but must not destroy the session.
+  // session and its locks, but must neither close nor destroy the session.
   std::function<void(const SessionEvent&)> on_event;
   // A reading of a clock that only goes forward. Empty: CLOCK_BOOTTIME, which counts a suspension
   // too.
