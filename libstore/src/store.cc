@@ -86,7 +86,13 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options,
   if (conduit != nullptr) RegisterRemoteActions(context, *conduit);
   context.notifier->Start();
   PODKIT_RETURN_IF_ERROR(context.postman->Start());
-  return std::unique_ptr<Store>(new Store(std::move(impl)));
+  std::unique_ptr<Store> store(new Store(std::move(impl)));
+  const absl::Status followed = store->FollowGroups();
+  if (!followed.ok() && context.options.log) {
+    context.options.log(conduit::LogLevel::kWarning,
+                        fmt::format("groups are not followed: {}", followed.ToString()));
+  }
+  return store;
 }
 
 const std::string& Store::pod_id() const { return impl_->context.pod_id; }
@@ -100,6 +106,16 @@ absl::StatusOr<std::unique_ptr<Home>> Store::HomeFor(const std::string& uid,
   PODKIT_ASSIGN_OR_RETURN(const std::string pod, PodOf(context, uid));
   if (pod == context.pod_id) return InternalHome::Open(context, uid, actor);
   return std::make_unique<ExternalHome>(context, uid, actor);
+}
+
+absl::Status Store::FollowGroups() {
+  PODKIT_ASSIGN_OR_RETURN(const auto uids, impl_->context.stores->ListGroupUsers());
+  absl::Status first;
+  for (const std::string& uid : uids) {
+    // One file that is damaged does not hold up the others.
+    first.Update(store::FollowGroups(impl_->context, uid));
+  }
+  return first;
 }
 
 absl::StatusOr<std::vector<HomeInfo>> Store::ListHomes() {

@@ -296,6 +296,11 @@ void PodServer::Reload() {
   if (parts_->discovery) parts_->discovery->LookNow();
   const absl::Status users = parts_->users->Reload();
   report("users", parts_->config.users_file, users, parts_->users->All().size());
+  const absl::Status groups = users.ok() ? parts_->store->FollowGroups() : absl::OkStatus();
+  if (!groups.ok()) {
+    parts_->log->error("not every home follows its groups: {}",
+                       OneLine(std::string(groups.message())));
+  }
 }
 
 void PodServer::Stop(absl::Duration grace) {

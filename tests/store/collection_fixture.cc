@@ -40,9 +40,9 @@ void CollectionFixture::AddShare(const std::string& share_uid, const std::string
   Execute(fmt::format(
       "INSERT INTO bind (share_uid, collection_id, owner_uid, viewer_uid, access, status,"
       " generation, summary, display_name, color, description, components, transparent, created_at,"
-      " modified_at, revision)"
-      " VALUES ('{}', '{}', 'ann', '{}', '{}', '{}', 1, '', '', '', '', '', 0, 0, 0, 0)",
-      share_uid, collection_id, viewer, access, status));
+      " modified_at, revision, own_access)"
+      " VALUES ('{}', '{}', 'ann', '{}', '{}', '{}', 1, '', '', '', '', '', 0, 0, 0, 0, '{}')",
+      share_uid, collection_id, viewer, access, status, access));
 }
 
 void CollectionFixture::Execute(const std::string& sql) {

@@ -13,15 +13,19 @@ std::string KeyOf(const std::string& a, const std::string& b) {
                      std::max(a, b));
 }
 
+std::vector<store::User> Users() {
+  return {{"ann", "Ann", "A"},
+          {"abe", "Abe", "A"},
+          {"bob", "Bob", "B"},
+          {"bea", "Bea", "B"},
+          {"cat", "Cat", "C"}};
+}
+
 }  // namespace
 
 PodCluster::PodCluster(std::vector<std::string> pods, std::set<std::string> trusted)
     : ids_(std::move(pods)), trusted_(std::move(trusted)) {
-  directory_ = ValueOf(store::FileUserDirectory::Create({{"ann", "Ann", "A"},
-                                                         {"abe", "Abe", "A"},
-                                                         {"bob", "Bob", "B"},
-                                                         {"bea", "Bea", "B"},
-                                                         {"cat", "Cat", "C"}}));
+  directory_ = ValueOf(store::FileUserDirectory::Create(Users()));
   for (const std::string& id : ids_) Start(id);
 }
 
@@ -57,6 +61,13 @@ void PodCluster::Stop(const std::string& pod) {
   Pod& stopped = pods_[pod];
   stopped.store.reset();
   stopped.conduit.reset();
+}
+
+void PodCluster::SetGroups(std::vector<store::Group> groups) {
+  REQUIRE(directory_->Replace(Users(), std::move(groups)) == absl::OkStatus());
+  for (const auto& [id, pod] : pods_) {
+    if (pod.store) REQUIRE(pod.store->FollowGroups() == absl::OkStatus());
+  }
 }
 
 std::unique_ptr<store::Home> PodCluster::HomeOn(const std::string& pod, const std::string& uid,

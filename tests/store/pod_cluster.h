@@ -36,6 +36,10 @@ class PodCluster {
   conduit::InProcessNetwork& network() { return network_; }
   FakeClock& clock() { return clock_; }
 
+  // Puts these groups into the directory, in the place of those that are there, and has all pods
+  // follow them.
+  void SetGroups(std::vector<store::Group> groups);
+
   // The home of `uid` as he sees it himself through his own pod.
   std::unique_ptr<store::Home> HomeOf(const std::string& uid);
   // The home of `uid` through any pod, in the name of `actor`.

@@ -119,7 +119,7 @@ TEST_CASE_METHOD(RightsFixture, "Rights are those of the moment, also for open h
   const auto work = Open("work", {.uid = "bob", .share_uid = "bobs"});
   const auto object = ValueOf(work->ObjectWith({.name = "1.ics"}));
   CHECK(object->SetText(Bytes{Event("one", "B")}, {}).ok());
-  Execute("UPDATE bind SET access = 'read' WHERE share_uid = 'bobs'");
+  Execute("UPDATE bind SET access = 'read', own_access = 'read' WHERE share_uid = 'bobs'");
   CHECK(object->Text().ok());
   CHECK(GetError<AccessDenied>(object->SetText(Bytes{Event("one", "C")}, {}).status()));
   CHECK(GetError<AccessDenied>(object->Remove({})));
@@ -136,7 +136,8 @@ TEST_CASE_METHOD(RightsFixture, "A move needs the right to write on both sides",
   AddShare("bobs2", "home", "bob", "read", "accepted");
   CHECK(GetError<AccessDenied>(work->MoveObject("1.ics", "home", "1.ics").status()));
   CHECK(ValueOf(work->CountObjects()) == 1);
-  Execute("UPDATE bind SET access = 'read-write' WHERE share_uid = 'bobs2'");
+  Execute(
+      "UPDATE bind SET access = 'read-write', own_access = 'read-write' WHERE share_uid = 'bobs2'");
   CHECK(work->MoveObject("1.ics", "home", "1.ics").ok());
   CHECK(GetError<AccessDenied>(Open("home", {.uid = "cy"})->SyncToken().status()));
 }

@@ -23,9 +23,18 @@ class ExternalHome final : public Home {
   absl::StatusOr<std::unique_ptr<HomeChild>> ChildWith(const CollectionKey& key) override {
     auto info = FindChild(key);
     if (!info.ok()) return std::move(info).status();
-    Actor actor = remote_.actor();
-    // What is shared with this home is used in its user's name, whoever looks at the home.
-    if (!info->share_uid.empty()) actor = {.uid = uid(), .share_uid = info->share_uid};
+    Actor actor = {.uid = remote_.actor().uid, .directory = remote_.context().directory.get()};
+    if (!info->share_uid.empty()) {
+      // What is shared with this home is used in its user's name, whoever looks at the home. How
+      // much of that a delegate may do shows in the access that he was told: one who may not write
+      // leaves what his owner keeps for himself alone.
+      if (!actor.uid.empty() && actor.uid != uid()) {
+        actor.delegate_uid = actor.uid;
+        actor.read_only = info->access != Access::kReadWrite;
+      }
+      actor.uid = uid();
+      actor.share_uid = info->share_uid;
+    }
     return OpenChild(remote_.context(), *std::move(info), actor);
   }
 
@@ -96,6 +105,18 @@ class ExternalHome final : public Home {
   absl::StatusOr<NotificationChanges> NotificationChangesSince(
       const std::string& sync_token) override {
     return remote_.Send<&Home::NotificationChangesSince>(sync_token);
+  }
+  absl::StatusOr<std::vector<Delegate>> Delegates() override {
+    return remote_.Send<&Home::Delegates>();
+  }
+  absl::StatusOr<Delegate> SetDelegate(const std::string& principal, Access access) override {
+    return remote_.Send<&Home::SetDelegate>(principal, access);
+  }
+  absl::Status RemoveDelegate(const std::string& principal) override {
+    return remote_.Send<&Home::RemoveDelegate>(principal);
+  }
+  absl::StatusOr<std::vector<Delegator>> Delegators() override {
+    return remote_.Send<&Home::Delegators>();
   }
 
  private:

@@ -16,13 +16,8 @@ namespace podkit::store {
 
 class ExternalHomeChild final : public HomeChild {
  public:
-  ExternalHomeChild(const Context& context, CollectionInfo info, Actor actor)
-      : remote_(context,
-                {.homeUID = info.owner_uid,
-                 .homeChildID = info.id,
-                 .homeChildSharedID = info.share_uid},
-                std::move(actor)),
-        info_(std::move(info)) {}
+  ExternalHomeChild(const Context& context, CollectionInfo info, const Actor& actor)
+      : remote_(context, TargetOf(info, actor), actor), info_(std::move(info)) {}
 
   const CollectionInfo& info() const override { return info_; }
 
@@ -93,6 +88,14 @@ class ExternalHomeChild final : public HomeChild {
   }
 
  private:
+  static RemoteTarget TargetOf(const CollectionInfo& info, const Actor& actor) {
+    return {.homeUID = info.owner_uid,
+            .homeChildID = info.id,
+            .homeChildSharedID = info.share_uid,
+            .delegateUID = actor.delegate_uid,
+            .readOnly = actor.read_only};
+  }
+
   const RemoteCaller remote_;
   const CollectionInfo info_;
 };

@@ -29,12 +29,16 @@ struct RemoteTarget {
   std::string homeChildID;        // Empty: the home itself.
   std::string homeChildSharedID;  // The share by which the actor uses it; empty: none.
   std::string objectResourceID;   // Empty: the collection itself.
+  std::string delegateUID;        // Who acts for the actor; empty: he himself.
+  bool readOnly = false;          // That delegate may only read.
   // NOLINTEND(readability-identifier-naming)
   static constexpr auto Fields() {
     return std::make_tuple(Required("homeUID", &RemoteTarget::homeUID),
                            Optional("homeChildID", &RemoteTarget::homeChildID),
                            Optional("homeChildSharedID", &RemoteTarget::homeChildSharedID),
-                           Optional("objectResourceID", &RemoteTarget::objectResourceID));
+                           Optional("objectResourceID", &RemoteTarget::objectResourceID),
+                           Optional("delegateUID", &RemoteTarget::delegateUID),
+                           Optional("readOnly", &RemoteTarget::readOnly));
   }
 };
 
@@ -104,6 +108,10 @@ using RemoteActions = ActionTable<
     Action<"home-notifications", &Home::Notifications, kReads>,
     Action<"home-remove-notification", &Home::RemoveNotification, kWrites>,
     Action<"home-notification-changes", &Home::NotificationChangesSince, kReads>,
+    Action<"home-delegates", &Home::Delegates, kReads>,
+    Action<"home-set-delegate", &Home::SetDelegate, kRepeatable>,
+    Action<"home-remove-delegate", &Home::RemoveDelegate, kWrites>,
+    Action<"home-delegators", &Home::Delegators, kReads>,
     Action<"collections-free-busy-sources", &PodCollections::FreeBusySources, kReads>,
     Action<"collections-busy-time", &PodCollections::BusyTime, kReads>,
     Action<"collections-sync-tokens", &PodCollections::SyncTokens, kReads>,

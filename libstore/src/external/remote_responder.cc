@@ -31,13 +31,6 @@ absl::Status CheckCaller(const Context& context, const conduit::CallContext& cal
                    fmt::format("'{}' does not live on pod '{}'", actor, call.caller->id));
 }
 
-absl::Status CheckHomeIsHere(const Context& context, const std::string& uid) {
-  PODKIT_ASSIGN_OR_RETURN(const std::string pod, PodOf(context, uid));
-  if (pod == context.pod_id) return absl::OkStatus();
-  return MakeError(HomeElsewhere{.uid = uid, .pod = pod},
-                   fmt::format("the home of '{}' lives on pod '{}'", uid, pod));
-}
-
 // Finds the object that an action is for. Only ever the internal family: a responder does not call
 // other pods.
 template <typename Object>
@@ -76,7 +69,11 @@ struct Resolve<HomeChild> {
                            .name = target.homeChildID,
                            .share_uid = target.homeChildSharedID};
     return MakeInternalHomeChild(std::move(store), std::move(info),
-                                 {.uid = actor, .share_uid = target.homeChildSharedID},
+                                 {.uid = actor,
+                                  .share_uid = target.homeChildSharedID,
+                                  .delegate_uid = target.delegateUID,
+                                  .read_only = target.readOnly,
+                                  .directory = context.directory.get()},
                                  context.options);
   }
 };

@@ -39,9 +39,9 @@ class CollectionAccess {
   std::invoke_result_t<Body, ObjectView&> Read(const Body& body) const {
     std::invoke_result_t<Body, ObjectView&> result = absl::UnknownError("");
     absl::Status status = store_->Read([&](Database& database) -> absl::Status {
-      PODKIT_ASSIGN_OR_RETURN(const Access access, AccessOf(database, info_.id, actor_));
+      PODKIT_ASSIGN_OR_RETURN(const Grant grant, GrantOf(database, info_.id, actor_));
       ObjectTable table(database, info_.id, info_.name);
-      result = body(*MakeObjectView(access, actor_, table));
+      result = body(*MakeObjectView(grant, actor_, table));
       return result.status();
     });
     if (!status.ok()) return status;
@@ -54,10 +54,10 @@ class CollectionAccess {
     return WriteIf(CheckWrite, body);
   }
 
-  // The same if he may read: the view refuses what he may not write.
+  // The same if he may write at least what is his own: the view refuses the rest.
   template <typename Body>
   std::invoke_result_t<Body, ObjectView&> WriteOwn(const Body& body) const {
-    return WriteIf(CheckReadAll, body);
+    return WriteIf(CheckWriteOwn, body);
   }
 
   // Says that a collection of the same owner has changed.
@@ -66,7 +66,8 @@ class CollectionAccess {
   }
 
   PutOptions put_options() const {
-    return {.max_object_bytes = options_->max_object_bytes, .now = Now()};
+    return {
+        .max_object_bytes = options_->max_object_bytes, .now = Now(), .author = actor_.author()};
   }
 
   // What a write answers that fails for `reason` before it begins: who has no right to it learns
@@ -84,9 +85,9 @@ class CollectionAccess {
     std::invoke_result_t<Body, ObjectView&> result = absl::UnknownError("");
     absl::Status status = store_->Write([&](Database& database) -> absl::Status {
       PODKIT_RETURN_IF_ERROR(check(database, info_.id, actor_));
-      PODKIT_ASSIGN_OR_RETURN(const Access access, AccessOf(database, info_.id, actor_));
+      PODKIT_ASSIGN_OR_RETURN(const Grant grant, GrantOf(database, info_.id, actor_));
       ObjectTable table(database, info_.id, info_.name);
-      result = body(*MakeObjectView(access, actor_, table));
+      result = body(*MakeObjectView(grant, actor_, table));
       return result.status();
     });
     if (!status.ok()) return status;

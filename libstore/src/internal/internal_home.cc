@@ -2,13 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
 #include "common/status_macros.h"
 #include "home_collections.h"
 #include "internal/collections.h"
+#include "internal/rights.h"
 #include "podkit/store/errors.h"
+#include "sharing/delegates.h"
+#include "sharing/group_shares.h"
 #include "sharing/invitations.h"
 #include "sharing/notifications.h"
 
@@ -24,6 +28,13 @@ absl::StatusOr<bool> IsNew(Database& database) {
 }
 
 }  // namespace
+
+absl::Status CheckHomeIsHere(const Context& context, const std::string& uid) {
+  PODKIT_ASSIGN_OR_RETURN(const std::string pod, PodOf(context, uid));
+  if (pod == context.pod_id) return absl::OkStatus();
+  return MakeError(HomeElsewhere{.uid = uid, .pod = pod},
+                   fmt::format("the home of '{}' lives on pod '{}'", uid, pod));
+}
 
 absl::StatusOr<std::shared_ptr<UserStore>> OpenHomeStore(const Context& context,
                                                          const std::string& uid) {
@@ -50,21 +61,45 @@ absl::StatusOr<std::unique_ptr<InternalHome>> InternalHome::Open(const Context& 
   return std::unique_ptr<InternalHome>(new InternalHome(context, std::move(store), actor));
 }
 
-absl::Status InternalHome::CheckActor() const { return CheckHome(uid(), actor_); }
+Actor InternalHome::ActorHere() const {
+  return {.uid = actor_, .directory = context_.directory.get()};
+}
+
+absl::Status InternalHome::Check(HomeUse use) const {
+  return store_->Read(
+      [&](Database& database) { return CheckHome(database, uid(), ActorHere(), use); });
+}
 
 absl::Status InternalHome::Read(const std::function<absl::Status(Database&)>& body) const {
-  PODKIT_RETURN_IF_ERROR(CheckActor());
-  return store_->Read(body);
+  return store_->Read([&](Database& database) -> absl::Status {
+    PODKIT_RETURN_IF_ERROR(CheckHome(database, uid(), ActorHere(), HomeUse::kRead));
+    return body(database);
+  });
 }
 
 absl::Status InternalHome::Write(const std::function<absl::Status(Database&)>& body) const {
-  PODKIT_RETURN_IF_ERROR(CheckActor());
-  return store_->Write(body);
+  return store_->Write([&](Database& database) -> absl::Status {
+    PODKIT_RETURN_IF_ERROR(CheckHome(database, uid(), ActorHere(), HomeUse::kWrite));
+    return body(database);
+  });
 }
 
-absl::Status InternalHome::Post(const std::function<absl::Status(Database&)>& body) const {
-  PODKIT_RETURN_IF_ERROR(CheckActor());
-  return context_.postman->Post(uid(), [&] { return store_->Write(body); });
+absl::Status InternalHome::Post(HomeUse use,
+                                const std::function<absl::Status(Database&)>& body) const {
+  // Who has no right does not wake the postman.
+  PODKIT_RETURN_IF_ERROR(Check(use));
+  return context_.postman->Post(uid(), [&] {
+    return store_->Write([&](Database& database) -> absl::Status {
+      PODKIT_RETURN_IF_ERROR(CheckHome(database, uid(), ActorHere(), use));
+      return body(database);
+    });
+  });
+}
+
+absl::StatusOr<bool> InternalHome::IsGroup(const std::string& principal) const {
+  if (context_.directory->FindGroup(principal).ok()) return true;
+  PODKIT_RETURN_IF_ERROR(PodOf(context_, principal).status());
+  return false;
 }
 
 absl::StatusOr<HomeInfo> InternalHome::Info() {
@@ -91,7 +126,9 @@ absl::StatusOr<std::vector<std::string>> InternalHome::ListChildren() {
 absl::StatusOr<std::vector<CollectionInfo>> InternalHome::LoadChildren() {
   std::vector<CollectionInfo> children;
   PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(const Access access, HomeAccessOf(database, uid(), ActorHere()));
     PODKIT_ASSIGN_OR_RETURN(children, DescribeShown(database));
+    for (CollectionInfo& child : children) child = Limited(std::move(child), access);
     return absl::OkStatus();
   }));
   return children;
@@ -100,8 +137,10 @@ absl::StatusOr<std::vector<CollectionInfo>> InternalHome::LoadChildren() {
 absl::StatusOr<CollectionInfo> InternalHome::FindChild(const CollectionKey& key) {
   CollectionInfo info;
   PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(const Access access, HomeAccessOf(database, uid(), ActorHere()));
     PODKIT_ASSIGN_OR_RETURN(const Bind bind, FindShownBind(database, uid(), key));
     PODKIT_ASSIGN_OR_RETURN(info, DescribeCollection(database, bind));
+    info = Limited(std::move(info), access);
     return absl::OkStatus();
   }));
   return info;
@@ -109,8 +148,17 @@ absl::StatusOr<CollectionInfo> InternalHome::FindChild(const CollectionKey& key)
 
 absl::StatusOr<std::unique_ptr<HomeChild>> InternalHome::ChildWith(const CollectionKey& key) {
   PODKIT_ASSIGN_OR_RETURN(CollectionInfo info, FindChild(key));
+  if (info.share_uid.empty()) return OpenChild(context_, std::move(info), ActorHere());
   // What is shared with this home is used in its user's name, whoever looks at the home.
-  const Actor actor = {.uid = info.share_uid.empty() ? actor_ : uid(), .share_uid = info.share_uid};
+  Actor actor = {.uid = uid(), .share_uid = info.share_uid, .directory = context_.directory.get()};
+  if (!actor_.empty() && actor_ != uid()) {
+    actor.delegate_uid = actor_;
+    PODKIT_RETURN_IF_ERROR(store_->Read([&](Database& database) -> absl::Status {
+      PODKIT_ASSIGN_OR_RETURN(const Access access, HomeAccessOf(database, uid(), ActorHere()));
+      actor.read_only = access == Access::kRead;
+      return absl::OkStatus();
+    }));
+  }
   return OpenChild(context_, std::move(info), actor);
 }
 
@@ -145,7 +193,7 @@ absl::StatusOr<CollectionInfo> InternalHome::RenameChild(const std::string& name
 }
 
 absl::Status InternalHome::RemoveChild(const std::string& name) {
-  return Post([&](Database& database) -> absl::Status {
+  return Post(HomeUse::kWrite, [&](Database& database) -> absl::Status {
     PODKIT_ASSIGN_OR_RETURN(const Bind bind, FindShownBind(database, uid(), {.name = name}));
     if (!bind.own()) return DeclineShare(database, uid(), bind.share_uid, context_.Now());
     PODKIT_RETURN_IF_ERROR(UninviteAll(database, bind, context_.Now()));
@@ -184,6 +232,7 @@ absl::StatusOr<FreeBusy> InternalHome::FindFreeBusy(const FreeBusyQuery& query) 
 absl::StatusOr<ShareInfo> InternalHome::Invite(const std::string& name,
                                                const std::string& viewer_uid, Access access,
                                                const std::string& summary) {
+  PODKIT_RETURN_IF_ERROR(Check(HomeUse::kManage));
   constexpr size_t kMaxSummaryBytes = 4096;
   if (access == Access::kOwner || viewer_uid == uid() || summary.size() > kMaxSummaryBytes) {
     return MakeError(InvalidRequest{},
@@ -191,12 +240,19 @@ absl::StatusOr<ShareInfo> InternalHome::Invite(const std::string& name,
                                  "busy, and a summary of at most {} bytes",
                                  uid(), kMaxSummaryBytes));
   }
-  PODKIT_RETURN_IF_ERROR(PodOf(context_, viewer_uid).status());
+  PODKIT_ASSIGN_OR_RETURN(const bool is_group, IsGroup(viewer_uid));
+  if (is_group) PODKIT_RETURN_IF_ERROR(context_.stores->MarkGroupUser(uid()));
+  const Terms terms = {.access = access, .summary = summary};
+  const UserDirectory& directory = *context_.directory;
   ShareInfo share;
-  PODKIT_RETURN_IF_ERROR(Post([&](Database& database) -> absl::Status {
+  PODKIT_RETURN_IF_ERROR(Post(HomeUse::kManage, [&](Database& database) -> absl::Status {
     PODKIT_ASSIGN_OR_RETURN(const Bind own, FindOwnBind(database, uid(), name));
+    if (is_group) {
+      share = ToShareInfo(own, {.group_id = viewer_uid, .access = access, .summary = summary});
+      return InviteGroup(database, own, viewer_uid, terms, directory, context_.Now());
+    }
     PODKIT_ASSIGN_OR_RETURN(
-        const Bind bind, InviteViewer(database, own, viewer_uid, access, summary, context_.Now()));
+        const Bind bind, InviteViewer(database, own, viewer_uid, terms, directory, context_.Now()));
     share = ToShareInfo(bind);
     return absl::OkStatus();
   }));
@@ -204,9 +260,18 @@ absl::StatusOr<ShareInfo> InternalHome::Invite(const std::string& name,
 }
 
 absl::Status InternalHome::Uninvite(const std::string& name, const std::string& viewer_uid) {
-  return Post([&](Database& database) -> absl::Status {
+  // Also who, or what, the directory does not know any more.
+  const UserDirectory& directory = *context_.directory;
+  const bool is_user = directory.Find(viewer_uid).ok();
+  return Post(HomeUse::kManage, [&](Database& database) -> absl::Status {
     PODKIT_ASSIGN_OR_RETURN(const Bind own, FindOwnBind(database, uid(), name));
-    return UninviteViewer(database, own, viewer_uid, context_.Now());
+    PODKIT_ASSIGN_OR_RETURN(const auto groups, LoadGroupShares(database, own.collection_id));
+    const bool is_group =
+        !is_user && std::any_of(groups.begin(), groups.end(), [&](const GroupShare& group) {
+          return group.group_id == viewer_uid;
+        });
+    return is_group ? UninviteGroup(database, own, viewer_uid, directory, context_.Now())
+                    : UninviteViewer(database, own, viewer_uid, directory, context_.Now());
   });
 }
 
@@ -218,7 +283,10 @@ absl::StatusOr<std::vector<ShareInfo>> InternalHome::ListShares(const std::strin
     for (const Bind& bind : binds) {
       shares.push_back(ToShareInfo(bind));
       shares.back().display_name = own.display_name;
+      shares.back().through_group = !bind.own_access.has_value();
     }
+    PODKIT_ASSIGN_OR_RETURN(const auto groups, LoadGroupShares(database, own.collection_id));
+    for (const GroupShare& group : groups) shares.push_back(ToShareInfo(own, group));
     return absl::OkStatus();
   }));
   return shares;
@@ -236,12 +304,13 @@ absl::StatusOr<std::vector<ShareInfo>> InternalHome::ListInvitations() {
 
 absl::StatusOr<CollectionInfo> InternalHome::Accept(const std::string& share_uid,
                                                     const std::string& name) {
+  PODKIT_RETURN_IF_ERROR(Check(HomeUse::kWrite));
   if (!name.empty() && !IsValidName(name)) {
     return MakeError(InvalidName{.name = name},
                      fmt::format("'{}' is not a name for a collection", name));
   }
   CollectionInfo info;
-  PODKIT_RETURN_IF_ERROR(Post([&](Database& database) -> absl::Status {
+  PODKIT_RETURN_IF_ERROR(Post(HomeUse::kWrite, [&](Database& database) -> absl::Status {
     PODKIT_ASSIGN_OR_RETURN(const Bind bind,
                             AcceptShare(database, uid(), share_uid, name, context_.Now()));
     PODKIT_ASSIGN_OR_RETURN(info, DescribeCollection(database, bind));
@@ -251,8 +320,9 @@ absl::StatusOr<CollectionInfo> InternalHome::Accept(const std::string& share_uid
 }
 
 absl::Status InternalHome::Decline(const std::string& share_uid) {
-  return Post(
-      [&](Database& database) { return DeclineShare(database, uid(), share_uid, context_.Now()); });
+  return Post(HomeUse::kWrite, [&](Database& database) {
+    return DeclineShare(database, uid(), share_uid, context_.Now());
+  });
 }
 
 absl::StatusOr<std::vector<Notification>> InternalHome::Notifications() {
@@ -281,6 +351,67 @@ absl::StatusOr<NotificationChanges> InternalHome::NotificationChangesSince(
     return absl::OkStatus();
   }));
   return changes;
+}
+
+absl::StatusOr<std::vector<Delegate>> InternalHome::Delegates() {
+  std::vector<Delegate> delegates;
+  PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(delegates, LoadDelegates(database));
+    return absl::OkStatus();
+  }));
+  return delegates;
+}
+
+absl::StatusOr<Delegate> InternalHome::SetDelegate(const std::string& principal, Access access) {
+  PODKIT_RETURN_IF_ERROR(Check(HomeUse::kManage));
+  if (principal == uid() || (access != Access::kReadWrite && access != Access::kRead)) {
+    return MakeError(InvalidRequest{},
+                     fmt::format("a delegate is somebody else than '{}', with access read-write or "
+                                 "read",
+                                 uid()));
+  }
+  Delegate delegate = {.principal = principal, .access = access};
+  PODKIT_ASSIGN_OR_RETURN(delegate.is_group, IsGroup(principal));
+  if (delegate.is_group) PODKIT_RETURN_IF_ERROR(context_.stores->MarkGroupUser(uid()));
+  const absl::Status status = Post(HomeUse::kManage, [&](Database& database) -> absl::Status {
+    PODKIT_RETURN_IF_ERROR(SaveDelegate(database, delegate, context_.Now()));
+    return TellDelegates(database, uid(), *context_.directory, context_.Now());
+  });
+  if (!status.ok()) return status;
+  return delegate;
+}
+
+absl::Status InternalHome::RemoveDelegate(const std::string& principal) {
+  return Post(HomeUse::kManage, [&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(const bool found, DeleteDelegate(database, principal));
+    if (found) return TellDelegates(database, uid(), *context_.directory, context_.Now());
+    return MakeError(NoSuchDelegate{.principal = principal},
+                     fmt::format("'{}' is no delegate of '{}'", principal, uid()));
+  });
+}
+
+absl::StatusOr<std::vector<Delegator>> InternalHome::Delegators() {
+  std::vector<Delegator> delegators;
+  PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(delegators, LoadDelegators(database));
+    return absl::OkStatus();
+  }));
+  return delegators;
+}
+
+absl::Status FollowGroups(const Context& context, const std::string& uid) {
+  PODKIT_ASSIGN_OR_RETURN(const auto store, context.stores->GetExisting(uid));
+  return context.postman->Post(uid, [&] {
+    return store->Write([&](Database& database) -> absl::Status {
+      PODKIT_ASSIGN_OR_RETURN(const auto collections, CollectionsOfGroups(database));
+      for (const std::string& id : collections) {
+        PODKIT_ASSIGN_OR_RETURN(const auto own, FindBindByViewer(database, id, uid));
+        if (!own) continue;
+        PODKIT_RETURN_IF_ERROR(FollowMembership(database, *own, *context.directory, context.Now()));
+      }
+      return TellDelegates(database, uid, *context.directory, context.Now());
+    });
+  });
 }
 
 }  // namespace podkit::store

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "context.h"
+#include "internal/rights.h"
 #include "podkit/store/home.h"
 #include "sharing/binds.h"
 #include "sqlite/user_store.h"
@@ -15,6 +16,12 @@ namespace podkit::store {
 // The file of `uid`, who lives here; with the home's first collection, made if the home is new.
 absl::StatusOr<std::shared_ptr<UserStore>> OpenHomeStore(const Context& context,
                                                          const std::string& uid);
+
+// NoSuchUser; HomeElsewhere.
+absl::Status CheckHomeIsHere(const Context& context, const std::string& uid);
+
+// Brings the home of `uid`, who lives here, in line with the directory's groups.
+absl::Status FollowGroups(const Context& context, const std::string& uid);
 
 class InternalHome final : public Home {
  public:
@@ -58,6 +65,11 @@ class InternalHome final : public Home {
   absl::StatusOr<NotificationChanges> NotificationChangesSince(
       const std::string& sync_token) override;
 
+  absl::StatusOr<std::vector<Delegate>> Delegates() override;
+  absl::StatusOr<Delegate> SetDelegate(const std::string& principal, Access access) override;
+  absl::Status RemoveDelegate(const std::string& principal) override;
+  absl::StatusOr<std::vector<Delegator>> Delegators() override;
+
  private:
   InternalHome(const Context& context, std::shared_ptr<UserStore> store, std::string actor)
       : context_(context), store_(std::move(store)), actor_(std::move(actor)) {}
@@ -67,8 +79,11 @@ class InternalHome final : public Home {
   absl::Status Read(const std::function<absl::Status(Database&)>& body) const;
   absl::Status Write(const std::function<absl::Status(Database&)>& body) const;
   // A Write that may put messages into the outbox.
-  absl::Status Post(const std::function<absl::Status(Database&)>& body) const;
-  absl::Status CheckActor() const;
+  absl::Status Post(HomeUse use, const std::function<absl::Status(Database&)>& body) const;
+  Actor ActorHere() const;
+  absl::Status Check(HomeUse use) const;
+  // Whether the principal is a group; NoSuchUser.
+  absl::StatusOr<bool> IsGroup(const std::string& principal) const;
 
   const Context& context_;
   const std::shared_ptr<UserStore> store_;

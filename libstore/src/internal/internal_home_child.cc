@@ -198,10 +198,10 @@ absl::StatusOr<ObjectInfo> InternalHomeChild::MoveObject(const std::string& name
     Actor there = collection_.actor();
     if (to_collection_id != from.table().collection_id()) there.share_uid.clear();
     PODKIT_RETURN_IF_ERROR(CheckWrite(database, to_collection_id, there));
-    PODKIT_ASSIGN_OR_RETURN(const Access access, AccessOf(database, to_collection_id, there));
+    PODKIT_ASSIGN_OR_RETURN(const Grant grant, GrantOf(database, to_collection_id, there));
     PODKIT_ASSIGN_OR_RETURN(const ObjectInfo object,
                             store::MoveObject(from.table(), name, to, to_name, collection_.Now()));
-    return MakeObjectView(access, there, to)->Find({.id = object.id});
+    return MakeObjectView(grant, there, to)->Find({.id = object.id});
   });
   if (moved.ok()) collection_.Announce(to_collection_id);
   return moved;

@@ -38,26 +38,28 @@ absl::Status CheckUid(ObjectTable& table, const std::string& uid) {
                                table.name(), uid, holder->name));
 }
 
-void Describe(const ObjectContent& content, absl::Time now, ObjectInfo* object) {
+void Describe(const ObjectContent& content, const PutOptions& options, ObjectInfo* object) {
   object->component = content.facts.component;
   object->etag = content.etag;
   object->size = static_cast<int64_t>(content.text.size());
   object->summary = content.facts.summary;
-  object->modified = now;
+  object->modified_by = options.author;
+  object->modified = options.now;
 }
 
 absl::StatusOr<PutResult> Create(ObjectTable& table, const std::string& name,
-                                 const ObjectContent& content, absl::Time now) {
+                                 const ObjectContent& content, const PutOptions& options) {
   PODKIT_RETURN_IF_ERROR(CheckUid(table, content.facts.uid));
-  ObjectInfo object = {.id = NewId(), .name = name, .uid = content.facts.uid, .created = now};
-  Describe(content, now, &object);
-  PODKIT_ASSIGN_OR_RETURN(const int64_t revision, table.BeginChange(now));
+  ObjectInfo object = {
+      .id = NewId(), .name = name, .uid = content.facts.uid, .created = options.now};
+  Describe(content, options, &object);
+  PODKIT_ASSIGN_OR_RETURN(const int64_t revision, table.BeginChange(options.now));
   PODKIT_RETURN_IF_ERROR(table.Insert(object, content, revision));
   return PutResult{.object = std::move(object), .created = true};
 }
 
 absl::StatusOr<PutResult> Replace(ObjectTable& table, ObjectInfo object,
-                                  const ObjectContent& content, absl::Time now) {
+                                  const ObjectContent& content, const PutOptions& options) {
   if (object.uid != content.facts.uid) {
     return MakeError(UidChanged{.object = object.name, .uid = object.uid},
                      fmt::format("object '{}' has the UID '{}', which must stay: the new text has "
@@ -67,8 +69,8 @@ absl::StatusOr<PutResult> Replace(ObjectTable& table, ObjectInfo object,
   if (object.etag == content.etag && object.size == static_cast<int64_t>(content.text.size())) {
     return PutResult{.object = std::move(object), .unchanged = true};
   }
-  Describe(content, now, &object);
-  PODKIT_ASSIGN_OR_RETURN(const int64_t revision, table.BeginChange(now));
+  Describe(content, options, &object);
+  PODKIT_ASSIGN_OR_RETURN(const int64_t revision, table.BeginChange(options.now));
   PODKIT_RETURN_IF_ERROR(table.Replace(object, content, revision));
   return PutResult{.object = std::move(object)};
 }
@@ -133,12 +135,13 @@ absl::Status RefuseCalendar(const std::string& what, const absl::Status& status)
 
 absl::StatusOr<PutResult> PutObjectByName(ObjectTable& table, const std::string& name,
                                           const ObjectContent& content,
-                                          const Precondition& condition, absl::Time now) {
+                                          const Precondition& condition,
+                                          const PutOptions& options) {
   PODKIT_RETURN_IF_ERROR(CheckComponent(table, content.facts.component));
   PODKIT_ASSIGN_OR_RETURN(auto existing, table.FindByName(name));
   PODKIT_RETURN_IF_ERROR(CheckPrecondition(table, name, existing, condition));
-  if (existing) return Replace(table, *std::move(existing), content, now);
-  return Create(table, name, content, now);
+  if (existing) return Replace(table, *std::move(existing), content, options);
+  return Create(table, name, content, options);
 }
 
 absl::Status RemoveObject(ObjectTable& table, const ObjectInfo& object,

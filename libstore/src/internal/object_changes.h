@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "internal/object_table.h"
+#include "internal/object_view.h"
 #include "podkit/store/types.h"
 
 namespace podkit::store {
@@ -43,7 +44,7 @@ std::string EtagOf(std::string_view text);
 // Creates or replaces object `name`.
 absl::StatusOr<PutResult> PutObjectByName(ObjectTable& table, const std::string& name,
                                           const ObjectContent& content,
-                                          const Precondition& condition, absl::Time now);
+                                          const Precondition& condition, const PutOptions& options);
 
 // `object` with the ETag that the caller sees.
 absl::Status RemoveObject(ObjectTable& table, const ObjectInfo& object,

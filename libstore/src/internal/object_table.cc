@@ -12,8 +12,8 @@ namespace {
 
 // What InfoOf reads, in its order.
 #define PODKIT_OBJECT_COLUMNS \
-  "id, name, uid, component, etag, size, summary, created_at, modified_at"
-constexpr int kInfoColumns = 9;
+  "id, name, uid, component, etag, size, summary, created_at, modified_at, modified_by"
+constexpr int kInfoColumns = 10;
 
 ObjectInfo InfoOf(const Row& row) {
   return {.id = row.Text(0),
@@ -23,6 +23,7 @@ ObjectInfo InfoOf(const Row& row) {
           .etag = row.Text(4),
           .size = row.Integer(5),
           .summary = row.Text(6),
+          .modified_by = row.Text(9),
           .created = FromSqlTime(row.Integer(7)),
           .modified = FromSqlTime(row.Integer(8))};
 }
@@ -207,11 +208,11 @@ absl::Status ObjectTable::Insert(const ObjectInfo& object, const ObjectContent& 
   PODKIT_RETURN_IF_ERROR(RemoveTombstone(object.name));
   PODKIT_RETURN_IF_ERROR(database_.Execute(
       "INSERT INTO object (id, collection_id, name, uid, component, etag, size, summary,"
-      " created_at, modified_at, revision, text, shared_etag, shared_size)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " created_at, modified_at, revision, text, shared_etag, shared_size, modified_by)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {object.id, collection_id_, object.name, object.uid, object.component, object.etag,
        object.size, object.summary, ToSqlTime(object.created), ToSqlTime(object.modified), revision,
-       Blob{content.text}, content.shared_etag, content.shared_size}));
+       Blob{content.text}, content.shared_etag, content.shared_size, object.modified_by}));
   return AddSpans(object, content);
 }
 
@@ -219,11 +220,11 @@ absl::Status ObjectTable::Replace(const ObjectInfo& object, const ObjectContent&
                                   int64_t revision) {
   PODKIT_RETURN_IF_ERROR(database_.Execute(
       "UPDATE object SET component = ?, etag = ?, size = ?, summary = ?, modified_at = ?,"
-      " revision = ?, text = ?, shared_etag = ?, shared_size = ?"
+      " revision = ?, text = ?, shared_etag = ?, shared_size = ?, modified_by = ?"
       " WHERE collection_id = ? AND id = ?",
       {object.component, object.etag, object.size, object.summary, ToSqlTime(object.modified),
-       revision, Blob{content.text}, content.shared_etag, content.shared_size, collection_id_,
-       object.id}));
+       revision, Blob{content.text}, content.shared_etag, content.shared_size, object.modified_by,
+       collection_id_, object.id}));
   PODKIT_RETURN_IF_ERROR(database_.Execute(
       "DELETE FROM object_span WHERE object_row = (SELECT row_id FROM object WHERE id = ?)",
       {object.id}));

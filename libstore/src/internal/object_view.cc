@@ -61,7 +61,7 @@ absl::Status ObjectView::VisitTexts(const std::optional<TimeRange>& range, const
 absl::StatusOr<PutResult> ObjectView::Put(const std::string& name, const ObjectContent& content,
                                           const Precondition& condition,
                                           const PutOptions& options) {
-  return PutObjectByName(table_, name, content, condition, options.now);
+  return PutObjectByName(table_, name, content, condition, options);
 }
 
 absl::StatusOr<int64_t> ObjectView::Revision() { return table_.Revision(); }
@@ -70,13 +70,15 @@ std::string ObjectView::TokenPrefix() const {
   return fmt::format("data:,{}/", table_.collection_id());
 }
 
-std::unique_ptr<ObjectView> MakeObjectView(Access access, const Actor& actor, ObjectTable& table) {
-  switch (access) {
+std::unique_ptr<ObjectView> MakeObjectView(const Grant& grant, const Actor& actor,
+                                           ObjectTable& table) {
+  if (grant.as_owner) return std::make_unique<ObjectView>(table);
+  switch (grant.access) {
     case Access::kOwner:
       return std::make_unique<ObjectView>(table);
     case Access::kReadWrite:
     case Access::kRead:
-      return std::make_unique<PersonalView>(table, actor.uid, access);
+      return std::make_unique<PersonalView>(table, actor.uid, grant.access);
     case Access::kBusy:
       break;
   }

@@ -25,6 +25,7 @@ namespace podkit::store {
 struct PutOptions {
   int64_t max_object_bytes = 0;
   absl::Time now;
+  std::string author;  // See ObjectInfo::modified_by.
 };
 
 // As stored.
@@ -66,7 +67,8 @@ class ObjectView {
   ObjectTable& table_;
 };
 
-// The view of the actor, who has this access.
-std::unique_ptr<ObjectView> MakeObjectView(Access access, const Actor& actor, ObjectTable& table);
+// The view of the actor, who has this grant.
+std::unique_ptr<ObjectView> MakeObjectView(const Grant& grant, const Actor& actor,
+                                           ObjectTable& table);
 
 }  // namespace podkit::store

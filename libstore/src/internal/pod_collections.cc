@@ -26,19 +26,18 @@ absl::Status CheckCount(const std::vector<CollectionRef>& collections) {
 }
 
 // Own collections of which the actor may know when they take time, under their ids.
-absl::StatusOr<std::vector<CollectionInfo>> SharedWith(Database& database,
-                                                       const std::string& actor_uid) {
+absl::StatusOr<std::vector<CollectionInfo>> SharedWith(Database& database, const Actor& actor) {
   std::vector<CollectionInfo> shared;
   PODKIT_ASSIGN_OR_RETURN(const auto binds, ShownBinds(database));
   for (const Bind& bind : binds) {
     if (!bind.own()) continue;
-    const auto access = AccessOf(database, bind.collection_id, {.uid = actor_uid});
-    if (!access.ok()) continue;
+    const auto grant = GrantOf(database, bind.collection_id, actor);
+    if (!grant.ok()) continue;
     shared.push_back({.id = bind.collection_id,
                       .owner_uid = bind.owner_uid,
-                      .viewer_uid = actor_uid,
+                      .viewer_uid = actor.uid,
                       .name = bind.collection_id,
-                      .access = *access,
+                      .access = grant->access,
                       .transparent = bind.transparent});
   }
   return shared;
@@ -51,15 +50,16 @@ class InternalPodCollections final : public PodCollections {
 
   absl::StatusOr<std::vector<CollectionInfo>> FreeBusySources(
       const std::string& home_uid) override {
+    PODKIT_RETURN_IF_ERROR(CheckHomeIsHere(context_, home_uid));
     PODKIT_ASSIGN_OR_RETURN(const auto store, OpenHomeStore(context_, home_uid));
     std::vector<CollectionInfo> sources;
     PODKIT_RETURN_IF_ERROR(store->Read([&](Database& database) -> absl::Status {
-      const absl::Status denied = CheckHome(home_uid, actor_uid_);
+      const absl::Status denied = CheckHome(database, home_uid, ActorOf(""), HomeUse::kRead);
       if (denied.ok()) {
         PODKIT_ASSIGN_OR_RETURN(sources, DescribeShown(database));
         return absl::OkStatus();
       }
-      PODKIT_ASSIGN_OR_RETURN(sources, SharedWith(database, actor_uid_));
+      PODKIT_ASSIGN_OR_RETURN(sources, SharedWith(database, ActorOf("")));
       return sources.empty() ? denied : absl::OkStatus();
     }));
     return sources;
@@ -97,6 +97,10 @@ class InternalPodCollections final : public PodCollections {
   }
 
  private:
+  Actor ActorOf(const std::string& share_uid) const {
+    return {.uid = actor_uid_, .share_uid = share_uid, .directory = context_.directory.get()};
+  }
+
   absl::StatusOr<CollectionAccess> Open(const CollectionRef& ref) const {
     PODKIT_ASSIGN_OR_RETURN(auto store, context_.stores->GetExisting(ref.owner_uid));
     CollectionInfo info = {.id = ref.collection_id,
@@ -104,8 +108,8 @@ class InternalPodCollections final : public PodCollections {
                            .viewer_uid = actor_uid_,
                            .name = ref.collection_id,
                            .share_uid = ref.share_uid};
-    return CollectionAccess(std::move(store), std::move(info),
-                            {.uid = actor_uid_, .share_uid = ref.share_uid}, context_.options);
+    return CollectionAccess(std::move(store), std::move(info), ActorOf(ref.share_uid),
+                            context_.options);
   }
 
   absl::Status AddBusyTime(const CollectionRef& ref, const FreeBusyPlan& plan,

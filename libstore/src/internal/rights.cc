@@ -2,45 +2,51 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "common/status_macros.h"
 #include "podkit/store/errors.h"
+#include "sharing/delegates.h"
+#include "sharing/group_shares.h"
 
 namespace podkit::store {
 namespace {
 
 absl::Status Denied(const std::string& collection_id, const Actor& actor, std::string_view what) {
-  return MakeError(
-      AccessDenied{.actor = actor.uid, .collection = collection_id},
-      fmt::format("user '{}' {} collection '{}': ask its owner", actor.uid, what, collection_id));
+  return MakeError(AccessDenied{.actor = actor.author(), .collection = collection_id},
+                   fmt::format("user '{}' {} collection '{}': ask its owner", actor.author(), what,
+                               collection_id));
 }
-
-struct ShareTerms {
-  std::string access;
-  std::string status;
-};
 
 // What the owner's row for the viewer says. By the viewer and not by the share: a share uid alone
 // gives no rights to anybody else.
-absl::StatusOr<std::optional<ShareTerms>> TermsOf(Database& database,
-                                                  const std::string& collection_id,
-                                                  const Actor& actor) {
-  std::optional<ShareTerms> terms;
+absl::StatusOr<std::optional<Access>> SharedAccess(Database& database,
+                                                   const std::string& collection_id,
+                                                   const Actor& actor) {
+  bool found = false;
+  std::optional<Access> own;
   PODKIT_RETURN_IF_ERROR(database.Query(
-      "SELECT access, status FROM bind"
-      " WHERE collection_id = ?1 AND viewer_uid = ?2 AND (?3 = '' OR share_uid = ?3)",
-      {collection_id, actor.uid, actor.share_uid}, [&terms](const Row& row) {
-        terms = ShareTerms{row.Text(0), row.Text(1)};
+      "SELECT own_access FROM bind WHERE collection_id = ?1 AND viewer_uid = ?2"
+      " AND (?3 = '' OR share_uid = ?3) AND status <> ?4 AND viewer_uid <> owner_uid",
+      {collection_id, actor.uid, actor.share_uid, conduit::EnumName(ShareStatus::kDeclined)},
+      [&](const Row& row) {
+        found = true;
+        // A value that a newer version wrote gives the least.
+        if (!row.IsNull(0)) {
+          own = conduit::EnumFromName<Access>(row.Text(0)).value_or(Access::kBusy);
+        }
       }));
-  return terms;
+  if (!found) return std::nullopt;
+  return BestAccess(database, collection_id, actor.uid, own, actor.directory);
 }
 
 }  // namespace
 
-absl::StatusOr<Access> AccessOf(Database& database, const std::string& collection_id,
-                                const Actor& actor) {
+absl::StatusOr<Grant> GrantOf(Database& database, const std::string& collection_id,
+                              const Actor& actor) {
   PODKIT_ASSIGN_OR_RETURN(const auto owner,
                           database.QueryText("SELECT home.uid FROM home, collection"
                                              " WHERE collection.id = ?",
@@ -50,37 +56,63 @@ absl::StatusOr<Access> AccessOf(Database& database, const std::string& collectio
         NoSuchCollection{.home = database.uid(), .collection = collection_id},
         fmt::format("the home of '{}' has no collection '{}'", database.uid(), collection_id));
   }
-  if (actor.uid.empty()) return Access::kOwner;
-  if (actor.uid == *owner && actor.share_uid.empty()) return Access::kOwner;
-  PODKIT_ASSIGN_OR_RETURN(const auto terms, TermsOf(database, collection_id, actor));
-  const bool valid = terms && terms->status != conduit::EnumName(ShareStatus::kDeclined);
-  if (!valid && actor.share_uid.empty()) return Denied(collection_id, actor, "has no share of");
-  if (!valid) {
-    return MakeError(NoSuchShare{.share_uid = actor.share_uid},
-                     fmt::format("there is no share '{}' of collection '{}' for user '{}'",
-                                 actor.share_uid, collection_id, actor.uid));
+  if (actor.share_uid.empty() || actor.uid.empty()) {
+    const auto home = HomeAccessOf(database, *owner, actor);
+    if (home.ok()) {
+      return Grant{.access = *home == Access::kRead ? Access::kRead : Access::kOwner,
+                   .as_owner = true};
+    }
+    if (!GetError<AccessDenied>(home.status())) return home.status();
   }
-  // A value that a newer version wrote gives the least.
-  return conduit::EnumFromName<Access>(terms->access).value_or(Access::kBusy);
-}
-
-absl::Status CheckReadAll(Database& database, const std::string& collection_id,
-                          const Actor& actor) {
-  PODKIT_ASSIGN_OR_RETURN(const Access access, AccessOf(database, collection_id, actor));
-  if (access != Access::kBusy) return absl::OkStatus();
-  return Denied(collection_id, actor, "may not read");
+  PODKIT_ASSIGN_OR_RETURN(const auto shared, SharedAccess(database, collection_id, actor));
+  if (shared) {
+    return Grant{.access = actor.read_only ? std::max(*shared, Access::kRead) : *shared};
+  }
+  if (actor.share_uid.empty()) return Denied(collection_id, actor, "has no share of");
+  return MakeError(NoSuchShare{.share_uid = actor.share_uid},
+                   fmt::format("there is no share '{}' of collection '{}' for user '{}'",
+                               actor.share_uid, collection_id, actor.uid));
 }
 
 absl::Status CheckWrite(Database& database, const std::string& collection_id, const Actor& actor) {
-  PODKIT_ASSIGN_OR_RETURN(const Access access, AccessOf(database, collection_id, actor));
-  if (access == Access::kOwner || access == Access::kReadWrite) return absl::OkStatus();
-  return Denied(collection_id, actor, access == Access::kRead ? "may only read" : "may not change");
+  PODKIT_ASSIGN_OR_RETURN(const Grant grant, GrantOf(database, collection_id, actor));
+  if (grant.access <= Access::kReadWrite) return absl::OkStatus();
+  return Denied(collection_id, actor,
+                grant.access == Access::kRead ? "may only read" : "may not change");
 }
 
-absl::Status CheckHome(const std::string& home_uid, const std::string& actor_uid) {
-  if (actor_uid.empty() || actor_uid == home_uid) return absl::OkStatus();
-  return MakeError(AccessDenied{.actor = actor_uid},
-                   fmt::format("'{}' may not use the home of '{}'", actor_uid, home_uid));
+absl::Status CheckWriteOwn(Database& database, const std::string& collection_id,
+                           const Actor& actor) {
+  PODKIT_ASSIGN_OR_RETURN(const Grant grant, GrantOf(database, collection_id, actor));
+  const bool viewer_reads = grant.access == Access::kRead && !grant.as_owner && !actor.read_only;
+  return viewer_reads ? absl::OkStatus() : CheckWrite(database, collection_id, actor);
+}
+
+absl::StatusOr<Access> HomeAccessOf(Database& database, const std::string& home_uid,
+                                    const Actor& actor) {
+  if (actor.uid.empty() || actor.uid == home_uid) return Access::kOwner;
+  PODKIT_ASSIGN_OR_RETURN(const auto delegated,
+                          DelegateAccess(database, actor.uid, actor.directory));
+  if (delegated) return *delegated;
+  return MakeError(AccessDenied{.actor = actor.uid},
+                   fmt::format("'{}' may not use the home of '{}'", actor.uid, home_uid));
+}
+
+absl::Status CheckHome(Database& database, const std::string& home_uid, const Actor& actor,
+                       HomeUse use) {
+  PODKIT_ASSIGN_OR_RETURN(const Access access, HomeAccessOf(database, home_uid, actor));
+  if (use == HomeUse::kRead || access == Access::kOwner) return absl::OkStatus();
+  if (use == HomeUse::kWrite && access == Access::kReadWrite) return absl::OkStatus();
+  return MakeError(AccessDenied{.actor = actor.uid},
+                   use == HomeUse::kWrite
+                       ? fmt::format("'{}' may only read the home of '{}'", actor.uid, home_uid)
+                       : fmt::format("'{}' may not say who uses the home of '{}': that is for {}",
+                                     actor.uid, home_uid, home_uid));
+}
+
+CollectionInfo Limited(CollectionInfo info, Access home_access) {
+  if (home_access == Access::kRead) info.access = std::max(info.access, Access::kRead);
+  return info;
 }
 
 }  // namespace podkit::store

@@ -2,6 +2,7 @@
 
 #include "common/status_macros.h"
 #include "ids.h"
+#include "sharing/delegates.h"
 #include "sharing/share_messages.h"
 
 namespace podkit::store {
@@ -21,7 +22,9 @@ absl::Status ReceiveOnce(Database& database, absl::Time now, const Message& mess
       const auto seen,
       database.QueryInteger("SELECT 1 FROM inbox WHERE message_id = ?", {message.id}));
   if (seen) return absl::OkStatus();
-  PODKIT_RETURN_IF_ERROR(ApplyShareMessage(database, now, message));
+  PODKIT_RETURN_IF_ERROR(message.kind == Delegation::kKind
+                             ? ApplyDelegation(database, now, message)
+                             : ApplyShareMessage(database, now, message));
   return database.Execute("INSERT INTO inbox (message_id, from_uid, received_at) VALUES (?, ?, ?)",
                           {message.id, message.from_uid, ToSqlTime(now)});
 }

@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kSelect =
     "SELECT share_uid, collection_id, owner_uid, viewer_uid, name, access, status, generation,"
     " summary, display_name, color, description, components, transparent, created_at, modified_at,"
-    " revision, personal_revision FROM bind ";
+    " revision, personal_revision, own_access FROM bind ";
 
 Bind ReadBind(const Row& row) {
   Bind bind;
@@ -37,6 +37,9 @@ Bind ReadBind(const Row& row) {
   bind.modified = FromSqlTime(row.Integer(15));
   bind.revision = row.Integer(16);
   bind.personal_revision = row.Integer(17);
+  if (!row.IsNull(18)) {
+    bind.own_access = conduit::EnumFromName<Access>(row.Text(18)).value_or(Access::kBusy);
+  }
   return bind;
 }
 
@@ -101,17 +104,19 @@ absl::Status SaveBind(Database& database, const Bind& bind) {
         database.Execute("DELETE FROM bind_tombstone WHERE name = ?", {*bind.name}));
   }
   const SqlValue name = bind.name ? SqlValue(std::string_view(*bind.name)) : SqlValue(nullptr);
+  const SqlValue own_access =
+      bind.own_access ? SqlValue(conduit::EnumName(*bind.own_access)) : SqlValue(nullptr);
   const std::string components = JoinComponents(bind.components);
   return database.Execute(
       "INSERT OR REPLACE INTO bind (share_uid, collection_id, owner_uid, viewer_uid, name, access,"
       " status, generation, summary, display_name, color, description, components, transparent,"
-      " created_at, modified_at, revision, personal_revision)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " created_at, modified_at, revision, personal_revision, own_access)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {bind.share_uid, bind.collection_id, bind.owner_uid, bind.viewer_uid, name,
        conduit::EnumName(bind.access), conduit::EnumName(bind.status), bind.generation,
        bind.summary, bind.display_name, bind.color, bind.description, components,
        int64_t{bind.transparent}, ToSqlTime(bind.created), ToSqlTime(bind.modified), bind.revision,
-       bind.personal_revision});
+       bind.personal_revision, own_access});
 }
 
 absl::Status DeleteBind(Database& database, const Bind& bind, int64_t revision) {
@@ -137,6 +142,17 @@ ShareInfo ToShareInfo(const Bind& bind) {
           .summary = bind.summary,
           .display_name = bind.display_name,
           .revision = accepted && bind.name ? bind.revision : 0};
+}
+
+ShareInfo ToShareInfo(const Bind& own, const GroupShare& group) {
+  return {.collection_id = own.collection_id,
+          .owner_uid = own.owner_uid,
+          .viewer_uid = group.group_id,
+          .access = group.access,
+          .status = ShareStatus::kAccepted,
+          .summary = group.summary,
+          .display_name = own.display_name,
+          .is_group = true};
 }
 
 std::string JoinComponents(const std::vector<std::string>& components) {

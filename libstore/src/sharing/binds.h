@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "podkit/store/types.h"
+#include "sharing/group_shares.h"
 #include "sqlite/database.h"
 
 namespace podkit::store {
@@ -40,6 +41,9 @@ struct Bind {
   int64_t revision = 0;
   // In the owner's rows for others: of the last change of what the viewer keeps for himself.
   int64_t personal_revision = 0;
+  // In the owner's rows for others: what the viewer was given himself; nothing if he is invited
+  // through groups only. `access` is the most of this and theirs, as he was told.
+  std::optional<Access> own_access;
 
   bool own() const { return owner_uid == viewer_uid; }
 };
@@ -65,6 +69,8 @@ absl::Status DeleteBind(Database& database, const Bind& bind, int64_t revision);
 absl::Status AddBindTombstone(Database& database, std::string_view name, int64_t revision);
 
 ShareInfo ToShareInfo(const Bind& bind);
+// The same of a group that is invited to own collection `own`.
+ShareInfo ToShareInfo(const Bind& own, const GroupShare& group);
 
 // "VEVENT,VTODO" and back.
 std::string JoinComponents(const std::vector<std::string>& components);

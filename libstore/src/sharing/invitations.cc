@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -10,6 +12,7 @@
 #include "messages/message.h"
 #include "podkit/store/errors.h"
 #include "podkit/store/home_child.h"
+#include "sharing/group_shares.h"
 #include "sharing/notifications.h"
 #include "sharing/share_messages.h"
 #include "sqlite/user_store.h"
@@ -74,44 +77,124 @@ absl::StatusOr<std::string> ChooseName(Database& database, const Bind& bind) {
   }
 }
 
+Bind NewBind(const Bind& own, const std::string& viewer_uid, absl::Time now) {
+  return {.share_uid = NewId(),
+          .collection_id = own.collection_id,
+          .owner_uid = own.owner_uid,
+          .viewer_uid = viewer_uid,
+          .status = ShareStatus::kDeclined,
+          .display_name = own.display_name,
+          .created = now};
+}
+
+// Offers the share on these terms; anew if it was declined.
+absl::Status Ask(Database& database, const Bind& own, const Terms& terms, absl::Time now,
+                 Bind* bind) {
+  if (bind->status == ShareStatus::kDeclined) {
+    bind->status = ShareStatus::kInvited;
+    ++bind->generation;
+  }
+  bind->access = terms.access;
+  bind->summary = terms.summary;
+  bind->modified = now;
+  PODKIT_RETURN_IF_ERROR(SaveBind(database, *bind));
+  return SendInvite(database, own, *bind, now);
+}
+
+// What everybody gets who is in an invited group: the most of it.
+absl::StatusOr<std::map<std::string, Terms>> TermsOfMembers(Database& database, const Bind& own,
+                                                            const UserDirectory& directory) {
+  PODKIT_ASSIGN_OR_RETURN(const auto groups, LoadGroupShares(database, own.collection_id));
+  std::map<std::string, Terms> members;
+  for (const GroupShare& group : groups) {
+    for (const std::string& uid : directory.UsersIn(group.group_id)) {
+      if (uid == own.owner_uid) continue;
+      const auto [entry, is_new] = members.emplace(uid, Terms{group.access, group.summary});
+      if (!is_new && group.access < entry->second.access) {
+        entry->second = {group.access, group.summary};
+      }
+    }
+  }
+  return members;
+}
+
 }  // namespace
 
 absl::StatusOr<Bind> InviteViewer(Database& database, const Bind& own,
-                                  const std::string& viewer_uid, Access access,
-                                  const std::string& summary, absl::Time now) {
-  PODKIT_ASSIGN_OR_RETURN(auto found, FindBindByViewer(database, own.collection_id, viewer_uid));
-  if (!found) {
-    found = Bind{.share_uid = NewId(),
-                 .collection_id = own.collection_id,
-                 .owner_uid = own.owner_uid,
-                 .viewer_uid = viewer_uid,
-                 .status = ShareStatus::kDeclined,
-                 .display_name = own.display_name,
-                 .created = now};
-  }
-  Bind& bind = *found;
-  if (bind.status == ShareStatus::kDeclined) {
-    bind.status = ShareStatus::kInvited;
-    ++bind.generation;
-  }
-  bind.access = access;
-  bind.summary = summary;
-  bind.modified = now;
-  PODKIT_RETURN_IF_ERROR(SaveBind(database, bind));
-  PODKIT_RETURN_IF_ERROR(SendInvite(database, own, bind, now));
+                                  const std::string& viewer_uid, const Terms& terms,
+                                  const UserDirectory& directory, absl::Time now) {
+  PODKIT_ASSIGN_OR_RETURN(const auto found,
+                          FindBindByViewer(database, own.collection_id, viewer_uid));
+  Bind bind = found.value_or(NewBind(own, viewer_uid, now));
+  bind.own_access = terms.access;
+  PODKIT_ASSIGN_OR_RETURN(const auto best, BestAccess(database, own.collection_id, viewer_uid,
+                                                      bind.own_access, &directory));
+  PODKIT_RETURN_IF_ERROR(
+      Ask(database, own, {best.value_or(terms.access), terms.summary}, now, &bind));
   return bind;
 }
 
 absl::Status UninviteViewer(Database& database, const Bind& own, const std::string& viewer_uid,
-                            absl::Time now) {
-  PODKIT_ASSIGN_OR_RETURN(const auto bind,
-                          FindBindByViewer(database, own.collection_id, viewer_uid));
-  if (!bind || bind->own()) {
-    return MakeError(NoSuchShare{},
-                     fmt::format("collection '{}' of '{}' is not shared with '{}'",
-                                 own.name.value_or(own.collection_id), own.owner_uid, viewer_uid));
+                            const UserDirectory& directory, absl::Time now) {
+  PODKIT_ASSIGN_OR_RETURN(auto bind, FindBindByViewer(database, own.collection_id, viewer_uid));
+  if (!bind || bind->own() || !bind->own_access) {
+    const bool through_group = bind && !bind->own();
+    return MakeError(
+        NoSuchShare{},
+        fmt::format("collection '{}' of '{}' is not shared with '{}'{}",
+                    own.name.value_or(own.collection_id), own.owner_uid, viewer_uid,
+                    through_group ? " but as a member of a group: uninvite that" : ""));
   }
-  return SendUninvite(database, *bind, now);
+  bind->own_access.reset();
+  PODKIT_RETURN_IF_ERROR(SaveBind(database, *bind));
+  return FollowMembership(database, own, directory, now);
+}
+
+absl::Status InviteGroup(Database& database, const Bind& own, const std::string& group_id,
+                         const Terms& terms, const UserDirectory& directory, absl::Time now) {
+  PODKIT_RETURN_IF_ERROR(SaveGroupShare(database,
+                                        {.collection_id = own.collection_id,
+                                         .group_id = group_id,
+                                         .access = terms.access,
+                                         .summary = terms.summary},
+                                        now));
+  return FollowMembership(database, own, directory, now);
+}
+
+absl::Status UninviteGroup(Database& database, const Bind& own, const std::string& group_id,
+                           const UserDirectory& directory, absl::Time now) {
+  PODKIT_ASSIGN_OR_RETURN(const bool found,
+                          DeleteGroupShare(database, own.collection_id, group_id));
+  if (!found) {
+    return MakeError(NoSuchShare{},
+                     fmt::format("collection '{}' of '{}' is not shared with group '{}'",
+                                 own.name.value_or(own.collection_id), own.owner_uid, group_id));
+  }
+  return FollowMembership(database, own, directory, now);
+}
+
+absl::Status FollowMembership(Database& database, const Bind& own, const UserDirectory& directory,
+                              absl::Time now) {
+  PODKIT_ASSIGN_OR_RETURN(auto members, TermsOfMembers(database, own, directory));
+  PODKIT_ASSIGN_OR_RETURN(const auto binds, BindsOfOthers(database, own.collection_id));
+  for (Bind bind : binds) {
+    const auto member = members.extract(bind.viewer_uid);
+    std::optional<Access> best = bind.own_access;
+    if (member) best = std::min(best.value_or(member.mapped().access), member.mapped().access);
+    if (!best) {
+      PODKIT_RETURN_IF_ERROR(SendUninvite(database, bind, now));
+    } else if (*best != bind.access) {
+      bind.access = *best;
+      bind.modified = now;
+      PODKIT_RETURN_IF_ERROR(SaveBind(database, bind));
+      PODKIT_RETURN_IF_ERROR(SendInvite(database, own, bind, now));
+    }
+  }
+  for (const auto& [uid, terms] : members) {
+    Bind bind = NewBind(own, uid, now);
+    PODKIT_RETURN_IF_ERROR(Ask(database, own, terms, now, &bind));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status UninviteAll(Database& database, const Bind& own, absl::Time now) {

@@ -11,18 +11,31 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "podkit/store/types.h"
+#include "podkit/store/user_directory.h"
 #include "sharing/binds.h"
 #include "sqlite/database.h"
 
 namespace podkit::store {
 
 // Owner. `own` is his own bind of the collection.
+struct Terms {
+  Access access = Access::kRead;
+  std::string summary;
+};
 absl::StatusOr<Bind> InviteViewer(Database& database, const Bind& own,
-                                  const std::string& viewer_uid, Access access,
-                                  const std::string& summary, absl::Time now);
-// NoSuchShare if the user is not invited.
+                                  const std::string& viewer_uid, const Terms& terms,
+                                  const UserDirectory& directory, absl::Time now);
+// NoSuchShare if the user is not invited himself.
 absl::Status UninviteViewer(Database& database, const Bind& own, const std::string& viewer_uid,
-                            absl::Time now);
+                            const UserDirectory& directory, absl::Time now);
+absl::Status InviteGroup(Database& database, const Bind& own, const std::string& group_id,
+                         const Terms& terms, const UserDirectory& directory, absl::Time now);
+// NoSuchShare if the group is not invited.
+absl::Status UninviteGroup(Database& database, const Bind& own, const std::string& group_id,
+                           const UserDirectory& directory, absl::Time now);
+// Invites who is in an invited group, changes the terms and takes back as membership has it now.
+absl::Status FollowMembership(Database& database, const Bind& own, const UserDirectory& directory,
+                              absl::Time now);
 absl::Status UninviteAll(Database& database, const Bind& own, absl::Time now);
 
 // Viewer. An empty name is chosen from the owner's. NoSuchShare if there is no such invitation.

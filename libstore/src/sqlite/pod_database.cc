@@ -100,6 +100,21 @@ absl::Status PodDatabase::ClearPending(const std::string& uid) {
   });
 }
 
+absl::Status PodDatabase::MarkGroupUser(const std::string& uid) {
+  return file_->Write([&](Database& database) {
+    return database.Execute("INSERT OR IGNORE INTO group_user (uid) VALUES (?)", {uid});
+  });
+}
+
+absl::StatusOr<std::vector<std::string>> PodDatabase::ListGroupUsers() {
+  std::set<std::string> uids;
+  PODKIT_RETURN_IF_ERROR(file_->Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(uids, QueryTexts(database, "SELECT uid FROM group_user"));
+    return absl::OkStatus();
+  }));
+  return std::vector<std::string>(uids.begin(), uids.end());
+}
+
 std::vector<std::string> PodDatabase::ListPending() const {
   MutexLock lock(&mutex_);
   return {pending_.begin(), pending_.end()};

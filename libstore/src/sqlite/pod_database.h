@@ -33,6 +33,8 @@ class PodDatabase {
   absl::Status MarkPending(const std::string& uid);
   absl::Status ClearPending(const std::string& uid);
   std::vector<std::string> ListPending() const;
+  absl::Status MarkGroupUser(const std::string& uid);
+  absl::StatusOr<std::vector<std::string>> ListGroupUsers();
 
  private:
   explicit PodDatabase(std::string pod_id);

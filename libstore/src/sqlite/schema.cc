@@ -15,7 +15,7 @@ namespace {
 
 // Element i brings a file from version i to version i + 1. Never change one that was released: add
 // the next.
-constexpr std::array<const char*, 4> kUserStoreSteps = {R"sql(
+constexpr std::array<const char*, 6> kUserStoreSteps = {R"sql(
 CREATE TABLE home (
   uid TEXT NOT NULL,
   created_at INTEGER NOT NULL,
@@ -178,9 +178,40 @@ CREATE TABLE notification_tombstone (
   revision INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX notification_tombstone_by_revision ON notification_tombstone (revision);
+)sql",
+                                                        R"sql(
+ALTER TABLE object ADD COLUMN modified_by TEXT NOT NULL DEFAULT '';
+CREATE TABLE delegate (
+  principal TEXT NOT NULL PRIMARY KEY,
+  is_group INTEGER NOT NULL,
+  access TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE delegation (
+  delegate_uid TEXT NOT NULL PRIMARY KEY,
+  access TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE delegator (
+  owner_uid TEXT NOT NULL PRIMARY KEY,
+  access TEXT NOT NULL,
+  told_at INTEGER NOT NULL
+) WITHOUT ROWID;
+)sql",
+                                                        R"sql(
+ALTER TABLE bind ADD COLUMN own_access TEXT;
+UPDATE bind SET own_access = access WHERE viewer_uid <> owner_uid
+  AND owner_uid = (SELECT uid FROM home);
+CREATE TABLE group_share (
+  collection_id TEXT NOT NULL REFERENCES collection (id) ON DELETE CASCADE,
+  group_id TEXT NOT NULL,
+  access TEXT NOT NULL,
+  summary TEXT NOT NULL,
+  modified_at INTEGER NOT NULL,
+  PRIMARY KEY (collection_id, group_id)
+) WITHOUT ROWID;
 )sql"};
 
-constexpr std::array<const char*, 1> kPodDatabaseSteps = {R"sql(
+constexpr std::array<const char*, 2> kPodDatabaseSteps = {R"sql(
 CREATE TABLE pod (
   id TEXT NOT NULL
 );
@@ -191,6 +222,11 @@ CREATE TABLE home (
 ) WITHOUT ROWID;
 
 CREATE TABLE pending (
+  uid TEXT NOT NULL PRIMARY KEY
+) WITHOUT ROWID;
+)sql",
+                                                          R"sql(
+CREATE TABLE group_user (
   uid TEXT NOT NULL PRIMARY KEY
 ) WITHOUT ROWID;
 )sql"};

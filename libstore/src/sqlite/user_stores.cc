@@ -110,6 +110,14 @@ absl::Status UserStores::ClearPending(const std::string& uid) {
   return state_->pod->ClearPending(uid);
 }
 
+absl::Status UserStores::MarkGroupUser(const std::string& uid) {
+  return state_->pod->MarkGroupUser(uid);
+}
+
+absl::StatusOr<std::vector<std::string>> UserStores::ListGroupUsers() {
+  return state_->pod->ListGroupUsers();
+}
+
 absl::StatusOr<std::vector<std::string>> UserStores::ListPending() {
   return state_->pod->ListPending();
 }

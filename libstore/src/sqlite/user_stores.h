@@ -51,6 +51,10 @@ class UserStores {
   absl::Status ClearPending(const std::string& uid);
   absl::StatusOr<std::vector<std::string>> ListPending();
 
+  // Whose files may name groups of the directory. Marked durably before that is committed.
+  absl::Status MarkGroupUser(const std::string& uid);
+  absl::StatusOr<std::vector<std::string>> ListGroupUsers();
+
   size_t open_files() const;
   UserStore::Counters counters() const;  // Over all files since the start.
 

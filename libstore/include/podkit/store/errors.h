@@ -205,6 +205,16 @@ struct NoSuchShare {
   }
 };
 
+// The home has no such delegate.
+struct NoSuchDelegate {
+  static constexpr std::string_view kClass = "NoSuchDelegate";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kNotFound;
+  std::string principal;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("principal", &NoSuchDelegate::principal));
+  }
+};
+
 // The home has no such notification.
 struct NoSuchNotification {
   static constexpr std::string_view kClass = "NoSuchNotification";
@@ -268,10 +278,12 @@ struct StoreBusy {
 };
 
 // Everything above: what each remote action of the store declares.
-using StoreErrors = conduit::ErrorList<
-    NoSuchUser, NoSuchHome, HomeElsewhere, NoSuchCollection, CollectionExists, NoSuchObject,
-    ObjectExists, UidConflict, UidChanged, InvalidName, InvalidCalendarData, UnsupportedComponent,
-    PreconditionFailed, InvalidSyncToken, InvalidRequest, AccessDenied, NoSuchShare,
-    NoSuchNotification, PodUnavailable, StoreFull, TooManyResults, StoreDamaged, StoreBusy>;
+using StoreErrors =
+    conduit::ErrorList<NoSuchUser, NoSuchHome, HomeElsewhere, NoSuchCollection, CollectionExists,
+                       NoSuchObject, ObjectExists, UidConflict, UidChanged, InvalidName,
+                       InvalidCalendarData, UnsupportedComponent, PreconditionFailed,
+                       InvalidSyncToken, InvalidRequest, AccessDenied, NoSuchShare,
+                       NoSuchNotification, NoSuchDelegate, PodUnavailable, StoreFull,
+                       TooManyResults, StoreDamaged, StoreBusy>;
 
 }  // namespace podkit::store

@@ -4,7 +4,8 @@
 // caller cannot tell. Owner-thread. Must not outlive the Store it comes from. Every write is
 // durable when it returns; what it means for other homes is delivered to them by messages, exactly
 // once, as soon as their pods can be reached. Errors: see errors.h; AccessDenied unless the acting
-// user is the home's or the operator; PodUnavailable when the home's pod is down.
+// user is the home's, a delegate of his or the operator; PodUnavailable when the home's pod is
+// down.
 #pragma once
 
 #include <memory>
@@ -57,12 +58,14 @@ class Home {
   // there are none. One call to each pod that has some of them. TooManyResults.
   virtual absl::StatusOr<FreeBusy> FindFreeBusy(const FreeBusyQuery& query) = 0;
 
-  // As owner. Invite also changes the access or the summary of a share, and invites again who
-  // declined.
+  // As owner, which a delegate is not. Invite also changes the access or the summary of a share,
+  // and invites again who declined. `viewer_uid` may be a group of the directory: everybody in it
+  // is invited, and whoever joins it later (see Store::FollowGroups). Who is invited himself too,
+  // or through several groups, has the most of it. NoSuchUser.
   virtual absl::StatusOr<ShareInfo> Invite(const std::string& name, const std::string& viewer_uid,
                                            Access access, const std::string& summary) = 0;
   virtual absl::Status Uninvite(const std::string& name, const std::string& viewer_uid) = 0;
-  // Everybody invited to own collection `name`, by viewer.
+  // Everybody invited to own collection `name`, by viewer, and then the groups.
   virtual absl::StatusOr<std::vector<ShareInfo>> ListShares(const std::string& name) = 0;
 
   // As viewer. All shares that others offer, whatever their status.
@@ -78,6 +81,17 @@ class Home {
   // An empty token gives all. InvalidSyncToken: start again from an empty one.
   virtual absl::StatusOr<NotificationChanges> NotificationChangesSince(
       const std::string& sync_token) = 0;
+
+  // Who may act for the home's user: a user on any pod, or a group of the directory and so whoever
+  // is in it (see Store::FollowGroups). A delegate uses the home as its user does, with kRead
+  // without changing anything; but inviting and delegating are the owner's. What others share with
+  // the home he uses in its user's name, which another pod believes the home's pod only. A change
+  // holds when the call returns. NoSuchUser; NoSuchDelegate.
+  virtual absl::StatusOr<std::vector<Delegate>> Delegates() = 0;
+  virtual absl::StatusOr<Delegate> SetDelegate(const std::string& principal, Access access) = 0;
+  virtual absl::Status RemoveDelegate(const std::string& principal) = 0;
+  // By owner. From this home alone: the others' pods tell it of changes.
+  virtual absl::StatusOr<std::vector<Delegator>> Delegators() = 0;
 };
 
 }  // namespace podkit::store

@@ -85,6 +85,11 @@ class Store {
   // does not know `uid`.
   absl::StatusOr<std::unique_ptr<Home>> HomeFor(const std::string& uid, const std::string& actor);
 
+  // Brings this pod's homes in line with the groups of the directory: call it after the directory
+  // changed. Rights of delegates come and go with membership at once, those of viewers go at
+  // once; this tells those who left, and tells or invites those who joined. Open does it too.
+  absl::Status FollowGroups();
+
   // Homes that exist on this pod, by uid.
   absl::StatusOr<std::vector<HomeInfo>> ListHomes();
 

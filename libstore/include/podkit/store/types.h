@@ -96,13 +96,15 @@ struct CollectionKey {
 };
 
 struct ObjectInfo {
-  std::string id;         // The same on every pod, for ever.
-  std::string name;       // In its collection: one path segment.
-  std::string uid;        // The iCalendar UID.
-  std::string component;  // "VEVENT", ...
-  std::string etag;       // Of the stored bytes, without quotes.
-  int64_t size = 0;       // Bytes.
-  std::string summary;    // The first SUMMARY, for listings; may be empty.
+  std::string id;           // The same on every pod, for ever.
+  std::string name;         // In its collection: one path segment.
+  std::string uid;          // The iCalendar UID.
+  std::string component;    // "VEVENT", ...
+  std::string etag;         // Of the stored bytes, without quotes.
+  int64_t size = 0;         // Bytes.
+  std::string summary;      // The first SUMMARY, for listings; may be empty.
+  std::string modified_by;  // Who wrote the bytes, a delegate as himself; empty: the operator, or
+                            // not known.
   absl::Time created;
   absl::Time modified;
 
@@ -111,8 +113,9 @@ struct ObjectInfo {
         Required("id", &ObjectInfo::id), Required("name", &ObjectInfo::name),
         Required("uid", &ObjectInfo::uid), Optional("component", &ObjectInfo::component),
         Required("etag", &ObjectInfo::etag), Optional("size", &ObjectInfo::size),
-        Optional("summary", &ObjectInfo::summary), Optional("created", &ObjectInfo::created),
-        Optional("modified", &ObjectInfo::modified));
+        Optional("summary", &ObjectInfo::summary),
+        Optional("modified_by", &ObjectInfo::modified_by),
+        Optional("created", &ObjectInfo::created), Optional("modified", &ObjectInfo::modified));
   }
 };
 
@@ -268,6 +271,8 @@ struct ShareInfo {
   ShareStatus status = ShareStatus::kInvited;
   std::string summary;       // The text of the invitation.
   std::string display_name;  // Of the collection, as the owner calls it.
+  bool is_group = false;  // `viewer_uid` is a group: everybody in it is invited. Told to the owner.
+  bool through_group = false;  // Invited as a member of a group only. Told to the owner.
   int64_t revision = 0;  // Of the viewer's home when it was accepted; 0 before, and at the owner's.
 
   static constexpr auto Fields() {
@@ -279,6 +284,8 @@ struct ShareInfo {
         Required("access", &ShareInfo::access), Required("status", &ShareInfo::status),
         Optional("summary", &ShareInfo::summary),
         Optional("display_name", &ShareInfo::display_name),
+        Optional("is_group", &ShareInfo::is_group),
+        Optional("through_group", &ShareInfo::through_group),
         Optional("revision", &ShareInfo::revision));
   }
 };
@@ -323,6 +330,30 @@ struct NotificationChanges {
     return std::make_tuple(Required("sync_token", &NotificationChanges::sync_token),
                            Optional("changed", &NotificationChanges::changed),
                            Optional("deleted", &NotificationChanges::deleted));
+  }
+};
+
+// Who may act for the owner of a home, and how much: kReadWrite or kRead.
+struct Delegate {
+  std::string principal;  // A user, or a group of the directory and so everybody in it.
+  bool is_group = false;
+  Access access = Access::kRead;
+
+  static constexpr auto Fields() {
+    return std::make_tuple(Required("principal", &Delegate::principal),
+                           Optional("is_group", &Delegate::is_group),
+                           Required("access", &Delegate::access));
+  }
+};
+
+// For whom the user of a home may act, himself or as a member of a group.
+struct Delegator {
+  std::string owner_uid;
+  Access access = Access::kRead;
+
+  static constexpr auto Fields() {
+    return std::make_tuple(Required("owner_uid", &Delegator::owner_uid),
+                           Required("access", &Delegator::access));
   }
 };
 
