@@ -77,7 +77,9 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options,
   context.stores = std::move(stores);
   context.postman = std::make_unique<Postman>(
       context.stores.get(), context.options,
-      [&context](const Message& message) { return Carry(context, message); });
+      PostmanRoutes{
+          .pod_of = [&context](const std::string& uid) { return PodOf(context, uid).value_or(""); },
+          .carry = [&context](const Message& message) { return Carry(context, message); }});
   context.notifier =
       std::make_unique<ChangeNotifier>(context, std::move(context.options.on_change));
   context.options.on_change = [&context](const CollectionChange& change) {

@@ -92,6 +92,7 @@ struct MessageEntry {
   std::string id;
   std::string from;
   std::string to;
+  std::string pod;  // Where it goes; empty: the directory does not know the receiver.
   std::string kind;
   int64_t attempts = 0;
   absl::Time created;
@@ -102,8 +103,9 @@ struct MessageEntry {
     using conduit::Optional;
     return std::make_tuple(
         conduit::Required("id", &MessageEntry::id), Optional("from", &MessageEntry::from),
-        Optional("to", &MessageEntry::to), Optional("kind", &MessageEntry::kind),
-        Optional("attempts", &MessageEntry::attempts), Optional("created", &MessageEntry::created),
+        Optional("to", &MessageEntry::to), Optional("pod", &MessageEntry::pod),
+        Optional("kind", &MessageEntry::kind), Optional("attempts", &MessageEntry::attempts),
+        Optional("created", &MessageEntry::created),
         Optional("next_attempt", &MessageEntry::next_attempt),
         Optional("last_error", &MessageEntry::last_error));
   }

@@ -124,6 +124,7 @@ absl::Status ShowMessages(Session& session) {
       "messages", {.path = {"messages"}},
       {{"FROM", &MessageEntry::from},
        {"TO", &MessageEntry::to},
+       {"POD", &MessageEntry::pod},
        {"KIND", &MessageEntry::kind},
        {"CREATED", [](const MessageEntry& message) { return ShortTime(message.created); }},
        {"ATTEMPTS", [](const MessageEntry& message) { return std::to_string(message.attempts); }},

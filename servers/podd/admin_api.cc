@@ -59,6 +59,7 @@ AdminAnswer ListMessages(const AdminCall& call) {
     entries.push_back({.id = message.id,
                        .from = message.from_uid,
                        .to = message.to_uid,
+                       .pod = message.pod,
                        .kind = message.kind,
                        .attempts = message.attempts,
                        .created = message.created,

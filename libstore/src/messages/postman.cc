@@ -12,18 +12,14 @@
 
 #include "common/mutex.h"
 #include "common/status_macros.h"
+#include "messages/delivery_schedule.h"
 #include "podkit/store/errors.h"
 
 namespace podkit::store {
 namespace {
 
-constexpr absl::Duration kFirstPause = absl::Milliseconds(250);
-constexpr absl::Duration kLongestPause = absl::Seconds(30);
-
-// A quarter of a second, doubled with every attempt, half a minute at most.
-absl::Duration PauseAfter(int64_t attempts) {
-  return std::min(kLongestPause, kFirstPause * (int64_t{1} << std::min<int64_t>(attempts, 10)));
-}
+// How long a user's outbox is left alone that could not be read.
+constexpr absl::Duration kReadPause = absl::Seconds(30);
 
 struct QueuedMessage {
   Message message;
@@ -69,203 +65,276 @@ absl::Status NoteFailure(UserStore& store, const QueuedMessage& queued, absl::Ti
   });
 }
 
+// False for an error that is about the message or its receiver.
+bool IsPodDown(const absl::Status& status) {
+  switch (conduit::OutcomeOf(status)) {
+    case conduit::Outcome::kNotExecuted:
+    case conduit::Outcome::kUnknown:
+    case conduit::Outcome::kTimedOut:
+    case conduit::Outcome::kCancelled:
+      return true;
+    default:
+      return conduit::ErrorClass(status).empty() && absl::IsUnavailable(status);
+  }
+}
+
 }  // namespace
 
 struct Postman::State {
-  // A user whose outbox may hold messages.
-  struct Sender {
-    int writers = 0;       // Inside of Post.
-    bool closing = false;  // Being forgotten: Post waits.
-    absl::Time next_due = absl::InfinitePast();
+  // Who is inside of Post, or being forgotten.
+  struct Writers {
+    int count = 0;
+    bool closing = false;  // Post waits.
+  };
+  // What came of an attempt.
+  struct Attempt {
+    bool delivered = false;
+    bool pod_failed = false;
+    absl::Time next_due = absl::InfiniteFuture();
   };
 
   UserStores* const stores;
   const StoreOptions& options;
-  const Carrier carry;
+  const PostmanRoutes routes;
   std::atomic<int64_t> delivered = 0;
   std::atomic<int64_t> failed = 0;
-  std::thread thread;
+  std::thread sorter;
 
   Mutex mutex;
   CondVar changed;
-  std::map<std::string, Sender> senders ABSL_GUARDED_BY(mutex);
+  DeliverySchedule schedule ABSL_GUARDED_BY(mutex);
+  std::map<std::string, Writers> writers ABSL_GUARDED_BY(mutex);
+  std::map<std::string, std::thread> workers ABSL_GUARDED_BY(mutex);  // By pod.
   bool stopping ABSL_GUARDED_BY(mutex) = false;
-  bool posted ABSL_GUARDED_BY(mutex) = false;  // Since the thread last looked.
-  bool delivering ABSL_GUARDED_BY(mutex) =
-      false;  // One at a time, or messages overtake each other.
 
-  State(UserStores* all_stores, const StoreOptions& store_options, Carrier carrier)
-      : stores(all_stores), options(store_options), carry(std::move(carrier)) {}
+  State(UserStores* all_stores, const StoreOptions& store_options, PostmanRoutes all_routes)
+      : stores(all_stores), options(store_options), routes(std::move(all_routes)) {}
 
-  void Run();
-  absl::Time DeliverDue();
-  std::vector<std::string> DueSenders(absl::Time now);
-  absl::StatusOr<absl::Time> DeliverFrom(const std::string& uid, std::set<std::string>* failing);
-  absl::Status DeliverOne(UserStore& store, const QueuedMessage& queued,
-                          std::set<std::string>* failing, absl::Time* next_due);
-  void SetNextDue(const std::string& uid, absl::Time time);
-  absl::Status ForgetIfEmpty(const std::string& uid);
+  void RunSorter();
+  void RunWorker(const std::string& pod);
+  void StartWorkers();
+  bool WaitUntil(absl::Time due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+
+  void Sort();
+  absl::StatusOr<std::set<std::string>> PodsOf(const std::string& uid) const;
+  void Serve(const std::string& pod);
+  absl::StatusOr<Attempt> DeliverFrom(const std::string& uid, const std::string& pod);
+  absl::StatusOr<Attempt> DeliverOne(UserStore& store, const std::string& pod,
+                                     const QueuedMessage& queued);
+  void ForgetIfEmpty(const std::string& uid);
+  bool Stopping() {
+    MutexLock lock(&mutex);
+    return stopping;
+  }
   void Warn(const std::string& text) const {
     if (options.log) options.log(conduit::LogLevel::kWarning, text);
   }
 };
 
-void Postman::State::Run() {
+// Waits until then, or until something has changed; false if it is the end.
+bool Postman::State::WaitUntil(absl::Time due) {
+  if (stopping) return false;
+  if (due == absl::InfiniteFuture()) {
+    changed.Wait(&mutex);
+  } else if (const absl::Duration pause = due - options.now(); pause > absl::ZeroDuration()) {
+    changed.WaitFor(&mutex, std::max(pause, absl::Milliseconds(1)));
+  }
+  return !stopping;
+}
+
+void Postman::State::RunSorter() {
   for (;;) {
-    const absl::Time due = DeliverDue();
+    Sort();
+    StartWorkers();
     MutexLock lock(&mutex);
-    if (!posted && !stopping) {
-      if (due == absl::InfiniteFuture()) {
-        changed.Wait(&mutex);
-      } else {
-        changed.WaitFor(&mutex, std::max(due - options.now(), absl::Milliseconds(1)));
-      }
-    }
-    if (stopping) return;
-    posted = false;
+    if (!WaitUntil(schedule.NextSort())) return;
   }
 }
 
-absl::Time Postman::State::DeliverDue() {
+void Postman::State::RunWorker(const std::string& pod) {
+  for (;;) {
+    Serve(pod);
+    MutexLock lock(&mutex);
+    if (!WaitUntil(schedule.NextService(pod))) return;
+  }
+}
+
+void Postman::State::StartWorkers() {
+  MutexLock lock(&mutex);
+  if (stopping) return;
+  for (const std::string& pod : schedule.Pods()) {
+    std::thread& worker = workers[pod];
+    if (!worker.joinable()) worker = std::thread([this, pod] { RunWorker(pod); });
+  }
+}
+
+// Finds out for which pods there are messages.
+void Postman::State::Sort() {
+  std::vector<std::string> uids;
   {
+    const absl::Time now = options.now();
     MutexLock lock(&mutex);
-    while (delivering) changed.Wait(&mutex);
-    delivering = true;
+    uids = schedule.TakeUnsorted(now);
   }
-  std::set<std::string>
-      failing;  // Receivers' pods that failed in this round: not tried again in it.
-  for (const std::string& uid : DueSenders(options.now())) {
-    auto next_due = DeliverFrom(uid, &failing);
-    if (!next_due.ok()) {
-      Warn(fmt::format("messages of '{}': {}", uid, next_due.status().ToString()));
-      next_due = options.now() + kLongestPause;
+  for (const std::string& uid : uids) {
+    const auto pods = PodsOf(uid);
+    if (!pods.ok()) Warn(fmt::format("messages of '{}': {}", uid, pods.status().ToString()));
+    const absl::Time later = options.now() + kReadPause;
+    {
+      MutexLock lock(&mutex);
+      if (pods.ok()) {
+        schedule.Sorted(uid, *pods);
+      } else {
+        schedule.SortLater(uid, later);
+      }
+      changed.SignalAll();
     }
-    SetNextDue(uid, *next_due);
-    if (*next_due != absl::InfiniteFuture()) continue;
-    if (const absl::Status status = ForgetIfEmpty(uid); !status.ok()) {
-      Warn(fmt::format("messages of '{}': {}", uid, status.ToString()));
+    if (pods.ok() && pods->empty()) ForgetIfEmpty(uid);
+  }
+}
+
+absl::StatusOr<std::set<std::string>> Postman::State::PodsOf(const std::string& uid) const {
+  PODKIT_ASSIGN_OR_RETURN(const auto store, stores->GetExisting(uid));
+  PODKIT_ASSIGN_OR_RETURN(const auto oldest, OldestOfEach(*store));
+  std::set<std::string> pods;
+  for (const QueuedMessage& queued : oldest) pods.insert(routes.pod_of(queued.message.to_uid));
+  return pods;
+}
+
+// Tries what is due for the pod, once; until it does not answer.
+void Postman::State::Serve(const std::string& pod) {
+  std::vector<std::string> uids;
+  {
+    const absl::Time now = options.now();
+    MutexLock lock(&mutex);
+    while (schedule.IsServed(pod)) changed.Wait(&mutex);
+    uids = schedule.Begin(pod, now);
+  }
+  bool pod_failed = false;
+  for (const std::string& uid : uids) {
+    absl::StatusOr<Attempt> attempt = Attempt{.next_due = absl::InfinitePast()};
+    if (!pod_failed && !Stopping()) attempt = DeliverFrom(uid, pod);
+    const absl::Time now = options.now();
+    if (!attempt.ok()) {
+      Warn(fmt::format("messages of '{}': {}", uid, attempt.status().ToString()));
+      attempt = Attempt{.next_due = now + kReadPause};
     }
+    bool idle = false;
+    {
+      MutexLock lock(&mutex);
+      schedule.Finish(pod, uid, attempt->next_due);
+      if (attempt->pod_failed) schedule.PodFailed(pod, uid, now);
+      idle = schedule.IsIdle(uid);
+    }
+    pod_failed = pod_failed || attempt->pod_failed;
+    if (idle) ForgetIfEmpty(uid);
   }
   MutexLock lock(&mutex);
-  delivering = false;
+  schedule.End(pod);
   changed.SignalAll();
-  absl::Time earliest = absl::InfiniteFuture();
-  for (const auto& [uid, sender] : senders) earliest = std::min(earliest, sender.next_due);
-  return earliest;
 }
 
-std::vector<std::string> Postman::State::DueSenders(absl::Time now) {
-  MutexLock lock(&mutex);
-  std::vector<std::string> due;
-  for (auto& [uid, sender] : senders) {
-    if (sender.next_due > now) continue;
-    due.push_back(uid);
-    sender.next_due = absl::InfiniteFuture();  // Unless somebody posts while it is delivered.
-  }
-  return due;
-}
-
-void Postman::State::SetNextDue(const std::string& uid, absl::Time time) {
-  MutexLock lock(&mutex);
-  const auto sender = senders.find(uid);
-  if (sender != senders.end()) sender->second.next_due = std::min(sender->second.next_due, time);
-}
-
-// Returns when the next message of `uid` is due.
-absl::StatusOr<absl::Time> Postman::State::DeliverFrom(const std::string& uid,
-                                                       std::set<std::string>* failing) {
+// Delivers the user's messages to the pod, in order, as long as they go.
+absl::StatusOr<Postman::State::Attempt> Postman::State::DeliverFrom(const std::string& uid,
+                                                                    const std::string& pod) {
   PODKIT_ASSIGN_OR_RETURN(const auto store, stores->GetExisting(uid));
   for (;;) {
     PODKIT_ASSIGN_OR_RETURN(const auto oldest, OldestOfEach(*store));
-    absl::Time next_due = absl::InfiniteFuture();
-    bool progress = false;
+    Attempt all;
+    std::set<std::string> others;
     for (const QueuedMessage& queued : oldest) {
-      {
-        MutexLock lock(&mutex);
-        if (stopping) return options.now();
-      }
-      if (queued.next_attempt > options.now()) {
-        next_due = std::min(next_due, queued.next_attempt);
+      if (Stopping()) return Attempt{.next_due = absl::InfinitePast()};
+      const std::string goes_to = routes.pod_of(queued.message.to_uid);
+      if (goes_to != pod) {
+        others.insert(goes_to);
         continue;
       }
-      absl::Time due = absl::InfiniteFuture();
-      PODKIT_RETURN_IF_ERROR(DeliverOne(*store, queued, failing, &due));
-      progress = progress || due == absl::InfiniteFuture();
-      next_due = std::min(next_due, due);
+      Attempt one = {.next_due = queued.next_attempt};
+      if (queued.next_attempt <= options.now()) {
+        PODKIT_ASSIGN_OR_RETURN(one, DeliverOne(*store, pod, queued));
+      }
+      all.delivered = all.delivered || one.delivered;
+      all.next_due = std::min(all.next_due, one.next_due);
+      if (!one.pod_failed) continue;
+      // How long the pod is left alone says when to go on.
+      return Attempt{.pod_failed = true, .next_due = absl::InfinitePast()};
     }
-    if (!progress) return next_due;
+    if (all.delivered) continue;
+    // Of a receiver who has moved since it was sorted.
+    MutexLock lock(&mutex);
+    schedule.AlsoServe(uid, others);
+    changed.SignalAll();
+    return all;
   }
 }
 
-// Leaves in `next_due` when to try again; unchanged if the message is delivered.
-absl::Status Postman::State::DeliverOne(UserStore& store, const QueuedMessage& queued,
-                                        std::set<std::string>* failing, absl::Time* next_due) {
+absl::StatusOr<Postman::State::Attempt> Postman::State::DeliverOne(UserStore& store,
+                                                                   const std::string& pod,
+                                                                   const QueuedMessage& queued) {
   const Message& message = queued.message;
-  const absl::Time later = options.now() + PauseAfter(queued.attempts);
-  if (failing->contains(message.to_uid)) {
-    *next_due = later;
-    return absl::OkStatus();
+  const absl::Status status = routes.carry(message);
+  const bool pod_failed = IsPodDown(status);
+  if (!pod_failed) {
+    MutexLock lock(&mutex);
+    schedule.PodAnswered(pod);
   }
-  const absl::Status status = carry(message);
   if (status.ok()) {
     ++delivered;
-    return DeleteDelivered(store, queued.sequence);
+    PODKIT_RETURN_IF_ERROR(DeleteDelivered(store, queued.sequence));
+    return Attempt{.delivered = true};
   }
   ++failed;
-  failing->insert(message.to_uid);
-  *next_due = later;
   Warn(fmt::format("message {} ({}) from '{}' to '{}' is not delivered, attempt {}: {}", message.id,
                    message.kind, message.from_uid, message.to_uid, queued.attempts + 1,
                    status.ToString()));
-  return NoteFailure(store, queued, later, status.ToString());
+  const absl::Time later = options.now() + PauseAfter(queued.attempts + 1);
+  PODKIT_RETURN_IF_ERROR(NoteFailure(store, queued, later, status.ToString()));
+  return Attempt{.pod_failed = pod_failed, .next_due = later};
 }
 
-absl::Status Postman::State::ForgetIfEmpty(const std::string& uid) {
+void Postman::State::ForgetIfEmpty(const std::string& uid) {
   {
     MutexLock lock(&mutex);
-    Sender& sender = senders[uid];
-    if (sender.writers > 0 || sender.next_due != absl::InfiniteFuture()) return absl::OkStatus();
-    sender.closing = true;
+    if (writers.contains(uid) || !schedule.IsIdle(uid)) return;
+    writers[uid].closing = true;
   }
-  const auto clear_if_empty = [&]() -> absl::StatusOr<bool> {
+  const auto clear_if_empty = [&]() -> absl::Status {
     PODKIT_ASSIGN_OR_RETURN(const auto store, stores->GetExisting(uid));
     PODKIT_ASSIGN_OR_RETURN(const auto left, OldestOfEach(*store));
-    if (!left.empty()) return false;
-    PODKIT_RETURN_IF_ERROR(stores->ClearPending(uid));
-    return true;
+    if (!left.empty()) return absl::UnknownError("there is another message");
+    return stores->ClearPending(uid);
   };
-  const auto cleared = clear_if_empty();
+  const absl::Status cleared = clear_if_empty();
+  const absl::Time later = options.now() + kReadPause;
   MutexLock lock(&mutex);
-  if (cleared.ok() && *cleared) {
-    senders.erase(uid);
-  } else {
-    senders[uid].closing = false;
-    senders[uid].next_due = options.now() + kLongestPause;
-  }
+  writers.erase(uid);
+  if (!cleared.ok()) schedule.SortLater(uid, later);
   changed.SignalAll();
-  return cleared.status();
 }
 
-Postman::Postman(UserStores* stores, const StoreOptions& options, Carrier carry)
-    : state_(std::make_unique<State>(stores, options, std::move(carry))) {}
+Postman::Postman(UserStores* stores, const StoreOptions& options, PostmanRoutes routes)
+    : state_(std::make_unique<State>(stores, options, std::move(routes))) {}
 
 Postman::~Postman() {
+  std::map<std::string, std::thread> workers;
   {
     MutexLock lock(&state_->mutex);
     state_->stopping = true;
     state_->changed.SignalAll();
+    workers.swap(state_->workers);
   }
-  if (state_->thread.joinable()) state_->thread.join();
+  if (state_->sorter.joinable()) state_->sorter.join();
+  for (auto& [pod, worker] : workers) worker.join();
 }
 
 absl::Status Postman::Start() {
   PODKIT_ASSIGN_OR_RETURN(const auto pending, state_->stores->ListPending());
   {
     MutexLock lock(&state_->mutex);
-    for (const std::string& uid : pending) state_->senders[uid];
+    for (const std::string& uid : pending) state_->schedule.Post(uid);
   }
   if (state_->options.deliver_in_background) {
-    state_->thread = std::thread([state = state_.get()] { state->Run(); });
+    state_->sorter = std::thread([state = state_.get()] { state->RunSorter(); });
   }
   return absl::OkStatus();
 }
@@ -273,21 +342,30 @@ absl::Status Postman::Start() {
 absl::Status Postman::Post(const std::string& uid, const std::function<absl::Status()>& write) {
   {
     MutexLock lock(&state_->mutex);
-    while (state_->senders[uid].closing) state_->changed.Wait(&state_->mutex);
-    ++state_->senders[uid].writers;
+    while (state_->writers[uid].closing) state_->changed.Wait(&state_->mutex);
+    ++state_->writers[uid].count;
   }
   absl::Status status = state_->stores->MarkPending(uid);
   if (status.ok()) status = write();
   MutexLock lock(&state_->mutex);
-  State::Sender& sender = state_->senders[uid];
-  --sender.writers;
-  sender.next_due = absl::InfinitePast();
-  state_->posted = true;
+  const auto entry = state_->writers.find(uid);
+  if (--entry->second.count == 0) state_->writers.erase(entry);
+  state_->schedule.Post(uid);
   state_->changed.SignalAll();
   return status;
 }
 
-absl::Time Postman::DeliverDue() { return state_->DeliverDue(); }
+absl::Time Postman::DeliverDue() {
+  state_->Sort();
+  std::vector<std::string> pods;
+  {
+    MutexLock lock(&state_->mutex);
+    pods = state_->schedule.Pods();
+  }
+  for (const std::string& pod : pods) state_->Serve(pod);
+  MutexLock lock(&state_->mutex);
+  return state_->schedule.NextDue();
+}
 
 absl::StatusOr<std::vector<PendingMessage>> Postman::Pending() {
   PODKIT_ASSIGN_OR_RETURN(const auto uids, state_->stores->ListPending());
@@ -309,6 +387,12 @@ absl::StatusOr<std::vector<PendingMessage>> Postman::Pending() {
                                .last_error = row.Text(6)});
           });
     }));
+  }
+  for (PendingMessage& message : pending) {
+    message.pod = state_->routes.pod_of(message.to_uid);
+    MutexLock lock(&state_->mutex);
+    message.next_attempt =
+        std::max(message.next_attempt, state_->schedule.LeftAloneUntil(message.pod));
   }
   return pending;
 }

@@ -2,7 +2,8 @@
 //
 // Messages from one user to another arrive in the order in which they were written. A message that
 // cannot be delivered is tried again, with growing pauses, for ever; it holds back later ones to
-// the same receiver only. Thread-safe.
+// the same receiver only. Each pod is served by a thread of its own: one that does not answer holds
+// up nothing that goes elsewhere. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -20,17 +21,22 @@
 
 namespace podkit::store {
 
+// Called from any thread.
+struct PostmanRoutes {
+  // The pod on which a user lives; empty if the directory does not know him.
+  std::function<std::string(const std::string& uid)> pod_of;
+  // Brings one message to its receiver: OK when it is committed there.
+  std::function<absl::Status(const Message&)> carry;
+};
+
 class Postman {
  public:
-  // Brings one message to its receiver: OK when it is committed there.
-  using Carrier = std::function<absl::Status(const Message&)>;
-
   // `stores` must outlive the postman, and so must what `options` refers to.
-  Postman(UserStores* stores, const StoreOptions& options, Carrier carry);
+  Postman(UserStores* stores, const StoreOptions& options, PostmanRoutes routes);
   ~Postman();
 
-  // Takes up what an earlier process left in the outboxes, and starts the thread if the options ask
-  // for one.
+  // Takes up what an earlier process left in the outboxes, and starts the threads if the options
+  // ask for them.
   absl::Status Start();
 
   // Runs `write`, which may put messages into the outbox of `uid`, and sees to it that they are

@@ -36,7 +36,8 @@ struct StoreOptions {
                                 // never more than half of what the process may have.
   int64_t max_object_bytes = int64_t{10} << 20;
   absl::Duration call_timeout = absl::Seconds(10);  // Of a call to another pod.
-  // Deliver messages from a thread of the store. Without it the owner calls DeliverMessages.
+  // Deliver messages from threads of the store, one for each pod. Without it the owner calls
+  // DeliverMessages.
   bool deliver_in_background = true;
   // Called after a change of a collection that lives here or shows in a home here, by whomever; may
   // be empty. A hint: several changes may come as one, and one from another pod may be lost. Called
@@ -52,6 +53,7 @@ struct PendingMessage {
   std::string id;
   std::string from_uid;
   std::string to_uid;
+  std::string pod;  // Where it goes; empty: the directory does not know its receiver.
   std::string kind;
   int64_t attempts = 0;
   absl::Time created;
