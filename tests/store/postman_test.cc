@@ -285,5 +285,43 @@ TEST_CASE("A message whose receiver the directory does not know waits and is see
   CHECK(pending[0].pod.empty());
 }
 
+TEST_CASE("What was received is remembered for a week, and until the sender's next message",
+          "[store][postman][inbox]") {
+  FakeClock clock;
+  const TempDir folder;
+  const auto store = ValueOf(UserStore::Open(folder.File("bob.sqlite"), "bob", clock.Now()));
+  const auto receive = [&](const std::string& id, const std::string& from,
+                           const std::string& access) {
+    const Message message = {.id = id,
+                             .from_uid = from,
+                             .to_uid = "bob",
+                             .kind = "delegation",
+                             .body = "{\"access\": \"" + access + "\"}"};
+    REQUIRE(store->Write([&](Database& database) {
+      return ReceiveOnce(database, clock.Now(), message);
+    }) == absl::OkStatus());
+  };
+  const auto texts = [&](const std::string& sql) {
+    std::string text;
+    REQUIRE(store->Read([&](Database& database) -> absl::Status {
+      return database.Query(sql, {}, [&](const Row& row) { text += row.Text(0) + " "; });
+    }) == absl::OkStatus());
+    return text;
+  };
+  const std::string remembered = "SELECT message_id FROM inbox ORDER BY message_id";
+  receive("1", "ann", "read");
+  receive("2", "cat", "read");
+  clock.Advance(absl::Hours(24 * 8));
+  // However late it comes again, it has no effect.
+  receive("1", "ann", "read-write");
+  CHECK(texts("SELECT access FROM delegator") == "read read ");
+  CHECK(texts(remembered) == "1 2 ");
+  receive("3", "ann", "read-write");
+  CHECK(texts(remembered) == "2 3 ");
+  clock.Advance(absl::Hours(24 * 6));
+  receive("4", "ann", "read");
+  CHECK(texts(remembered) == "2 3 4 ");
+}
+
 }  // namespace
 }  // namespace podkit::store

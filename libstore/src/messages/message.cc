@@ -6,6 +6,20 @@
 #include "sharing/share_messages.h"
 
 namespace podkit::store {
+namespace {
+
+// How long a copy of a message may wander about on the way.
+constexpr absl::Duration kLongestWay = absl::Hours(7 * 24);
+
+// A sender sends the next message when the one before is acknowledged: once a later one is here, an
+// earlier one can come again only as a copy that was held up.
+absl::Status ForgetEarlier(Database& database, absl::Time now, const Message& message) {
+  return database.Execute(
+      "DELETE FROM inbox WHERE from_uid = ? AND received_at < ? AND message_id <> ?",
+      {message.from_uid, ToSqlTime(now - kLongestWay), message.id});
+}
+
+}  // namespace
 
 absl::Status Enqueue(Database& database, absl::Time now, const std::string& to_uid,
                      const std::string& kind, std::string_view body) {
@@ -25,8 +39,10 @@ absl::Status ReceiveOnce(Database& database, absl::Time now, const Message& mess
   PODKIT_RETURN_IF_ERROR(message.kind == Delegation::kKind
                              ? ApplyDelegation(database, now, message)
                              : ApplyShareMessage(database, now, message));
-  return database.Execute("INSERT INTO inbox (message_id, from_uid, received_at) VALUES (?, ?, ?)",
-                          {message.id, message.from_uid, ToSqlTime(now)});
+  PODKIT_RETURN_IF_ERROR(
+      database.Execute("INSERT INTO inbox (message_id, from_uid, received_at) VALUES (?, ?, ?)",
+                       {message.id, message.from_uid, ToSqlTime(now)}));
+  return ForgetEarlier(database, now, message);
 }
 
 }  // namespace podkit::store

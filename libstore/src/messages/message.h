@@ -28,8 +28,9 @@ struct Message {
 absl::Status Enqueue(Database& database, absl::Time now, const std::string& to_uid,
                      const std::string& kind, std::string_view body);
 
-// Applies the effect of `message` on the file of its receiver, unless that was done before. Inside
-// of UserStore::Write.
+// Applies the effect of `message` on the file of its receiver, unless that was done before: which
+// is remembered until a later message of the same sender comes, and for a week. Inside of
+// UserStore::Write.
 absl::Status ReceiveOnce(Database& database, absl::Time now, const Message& message);
 
 // Carries a message to a home on another pod.

@@ -15,7 +15,7 @@ namespace {
 
 // Element i brings a file from version i to version i + 1. Never change one that was released: add
 // the next.
-constexpr std::array<const char*, 6> kUserStoreSteps = {R"sql(
+constexpr std::array<const char*, 7> kUserStoreSteps = {R"sql(
 CREATE TABLE home (
   uid TEXT NOT NULL,
   created_at INTEGER NOT NULL,
@@ -209,6 +209,9 @@ CREATE TABLE group_share (
   modified_at INTEGER NOT NULL,
   PRIMARY KEY (collection_id, group_id)
 ) WITHOUT ROWID;
+)sql",
+                                                        R"sql(
+CREATE INDEX inbox_by_sender ON inbox (from_uid, received_at);
 )sql"};
 
 constexpr std::array<const char*, 2> kPodDatabaseSteps = {R"sql(
