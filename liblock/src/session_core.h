@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -100,10 +101,14 @@ struct WriteLock::Core {
   absl::Status Error(LockError error) const;
   // OK if the lock is held as far as this host knows.
   absl::Status CheckHeld();
+  // The same for a holder that has not begun to give the store back.
+  absl::Status CheckWritable();
+  absl::Status InJeopardy() const;
   // Takes an answer of the directory that may mean the end of the lock.
   absl::Status Heed(absl::Status status);
   absl::Status End(const absl::Status& status);
-  absl::StatusOr<Head> Save(const Head& parent, const SaveFunction& save_function, ChunkSink& sink);
+  absl::StatusOr<Head> Save(const SaveFunction& save_function, ChunkSink& sink);
+  absl::StatusOr<Head> Move(const HeadChange& change);
   absl::Status GiveBack(ReleaseKind kind, const std::string& reason);
   void Lose();
 
@@ -112,6 +117,10 @@ struct WriteLock::Core {
   mutable Mutex mutex;
   Phase phase ABSL_GUARDED_BY(mutex) = Phase::kHeld;
   bool saving ABSL_GUARDED_BY(mutex) = false;
+  // The directory was asked to end the grant, and has not refused: perhaps others have it now.
+  bool ending ABSL_GUARDED_BY(mutex) = false;
+  // A change of the head that was not answered: perhaps it happened.
+  std::optional<HeadChange> unanswered ABSL_GUARDED_BY(mutex);
   Head head ABSL_GUARDED_BY(mutex);
   int64_t position ABSL_GUARDED_BY(mutex);
   std::string release_request ABSL_GUARDED_BY(mutex);

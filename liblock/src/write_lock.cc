@@ -31,6 +31,19 @@ absl::Status WriteLock::Core::CheckHeld() {
   return Error(LockError::kLockLost);
 }
 
+absl::Status WriteLock::Core::CheckWritable() {
+  PODKIT_RETURN_IF_ERROR(CheckHeld());
+  MutexLock lock(&mutex);
+  return ending ? InJeopardy() : absl::OkStatus();
+}
+
+absl::Status WriteLock::Core::InJeopardy() const {
+  return MakeLockError({.error = LockError::kInJeopardy,
+                        .store = grant.store,
+                        .token = grant.token,
+                        .remaining = session->Left()});
+}
+
 void WriteLock::Core::Lose() {
   MutexLock lock(&mutex);
   if (phase == Phase::kHeld) phase = Phase::kLost;
@@ -46,7 +59,12 @@ absl::Status WriteLock::Core::Heed(absl::Status status) {
 
 // What a request to end the grant came to. Of two threads only one ends it.
 absl::Status WriteLock::Core::End(const absl::Status& status) {
-  const bool released = GetLockError(status).error == LockError::kAlreadyReleased;
+  const LockError error = GetLockError(status).error;
+  const bool released = error == LockError::kAlreadyReleased;
+  if (!status.ok() && !released) {
+    MutexLock lock(&mutex);
+    ending = error == LockError::kDirectoryUnavailable;
+  }
   if (!status.ok() && !released) return Heed(status);
   bool first = false;
   {
@@ -72,12 +90,9 @@ Head WriteLock::head() const {
 }
 
 absl::Status WriteLock::Check() const {
-  PODKIT_RETURN_IF_ERROR(core_->CheckHeld());
+  PODKIT_RETURN_IF_ERROR(core_->CheckWritable());
   if (core_->session->StateNow() == Session::State::kSafe) return absl::OkStatus();
-  return MakeLockError({.error = LockError::kInJeopardy,
-                        .store = store(),
-                        .token = token(),
-                        .remaining = core_->session->Left()});
+  return core_->InJeopardy();
 }
 
 void WriteLock::Changed(int64_t position) {
@@ -91,8 +106,7 @@ bool WriteLock::saved() const {
 }
 
 absl::StatusOr<Head> WriteLock::Write(const SaveFunction& save, ChunkSink& sink) {
-  PODKIT_RETURN_IF_ERROR(core_->CheckHeld());
-  Head parent;
+  PODKIT_RETURN_IF_ERROR(core_->CheckWritable());
   {
     MutexLock lock(&core_->mutex);
     if (core_->saving) {
@@ -100,35 +114,50 @@ absl::StatusOr<Head> WriteLock::Write(const SaveFunction& save, ChunkSink& sink)
                            "it is being saved by another thread");
     }
     core_->saving = true;
-    parent = core_->head;
   }
-  absl::StatusOr<Head> head = core_->Save(parent, save, sink);
+  absl::StatusOr<Head> head = core_->Save(save, sink);
   MutexLock lock(&core_->mutex);
   core_->saving = false;
-  if (head.ok()) core_->head = *head;
   return head;
 }
 
-absl::StatusOr<Head> WriteLock::Core::Save(const Head& parent, const SaveFunction& save,
-                                           ChunkSink& sink) {
+absl::StatusOr<Head> WriteLock::Core::Save(const SaveFunction& save, ChunkSink& sink) {
+  std::optional<HeadChange> before;
+  {
+    MutexLock lock(&mutex);
+    before = unanswered;
+  }
+  if (before) PODKIT_RETURN_IF_ERROR(Move(*before).status());
+  Head parent;
+  {
+    MutexLock lock(&mutex);
+    parent = head;
+  }
   PODKIT_ASSIGN_OR_RETURN(const SavedState saved, save(parent, sink));
   // Without this the directory would refuse as well; it saves asking it.
-  PODKIT_RETURN_IF_ERROR(CheckHeld());
-  const std::string request_id = session->NewRequestId();
-  auto moved = session->Retry([&] {
-    return session->directory().MoveHead({.holding = holding(),
-                                          .request_id = request_id,
-                                          .parent = parent.manifest,
-                                          .manifest = saved.manifest,
-                                          .position = saved.position,
-                                          .wake_at = saved.wake_at});
-  });
+  PODKIT_RETURN_IF_ERROR(CheckWritable());
+  return Move({.holding = holding(),
+               .request_id = session->NewRequestId(),
+               .parent = parent.manifest,
+               .manifest = saved.manifest,
+               .position = saved.position,
+               .wake_at = saved.wake_at});
+}
+
+// Remembers the change until the directory has said what became of it: after it, another one with
+// the old parent would be refused for ever.
+absl::StatusOr<Head> WriteLock::Core::Move(const HeadChange& change) {
+  auto moved = session->Retry([&] { return session->directory().MoveHead(change); });
   Heed(moved.status()).IgnoreError();
+  MutexLock lock(&mutex);
+  unanswered.reset();
+  if (GetLockError(moved.status()).error == LockError::kDirectoryUnavailable) unanswered = change;
+  if (moved.ok()) head = *moved;
   return moved;
 }
 
 absl::Status WriteLock::SetWakeUp(absl::Time wake_at) {
-  PODKIT_RETURN_IF_ERROR(core_->CheckHeld());
+  PODKIT_RETURN_IF_ERROR(core_->CheckWritable());
   return core_->Heed(core_->session->Retry(
       [&] { return core_->session->directory().SetWakeUp(core_->holding(), wake_at); }));
 }
@@ -149,6 +178,7 @@ absl::Status WriteLock::Core::GiveBack(ReleaseKind kind, const std::string& reas
   std::string request_id;
   {
     MutexLock lock(&mutex);
+    ending = true;
     if (release_request.empty()) release_request = new_id;
     request_id = release_request;
   }
@@ -164,6 +194,7 @@ absl::StatusOr<Token> WriteLock::HandOver(const std::string& host) {
   const std::string new_id = core_->session->NewRequestId();
   {
     MutexLock lock(&core_->mutex);
+    core_->ending = true;
     if (core_->hand_over_request.empty()) core_->hand_over_request = new_id;
     request.request_id = core_->hand_over_request;
     request.position = std::max(core_->position, core_->head.position);

@@ -88,7 +88,8 @@ struct HeadChange {
   Holding holding;
   std::string request_id;
   std::string parent;  // The manifest that the new state was made from.
-  std::string manifest;
+  std::string
+      manifest;  // Never used before in this store: a late copy of an old request must fail.
   int64_t position = 0;
   // When the store must be open next, to run what is scheduled in it: kept with the head. If nobody
   // holds the store then, it is granted to a host that runs wake-ups. InfiniteFuture: never.

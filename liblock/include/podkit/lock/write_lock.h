@@ -54,8 +54,9 @@ class WriteLock {
   Head head() const;           // As this lock last moved it.
 
   // Ask before a write is acknowledged. OK while the store is surely this host's. kInJeopardy while
-  // that is in doubt: wait, or refuse with "try again". kLockLost: stop, keep what is unsaved
-  // aside. kAlreadyReleased. By the host's own clock, without asking the directory.
+  // that is in doubt, and once it was asked to give the store back without an answer: wait, or
+  // refuse with "try again". kLockLost: stop, keep what is unsaved aside. kAlreadyReleased. By the
+  // host's own clock, without asking the directory.
   absl::Status Check() const;
 
   // Says that the store has a transaction of this number, which is not in the head yet.
@@ -67,7 +68,7 @@ class WriteLock {
   // so a failure on the way leaves the old head and chunks that nobody sees. One at a time; a
   // second is refused with kInvalidRequest. kParentMismatch if the head is not what this lock
   // knows; kLockLost or kStaleToken if the store is not this host's any more; errors of `save` as
-  // they are.
+  // they are. After kDirectoryUnavailable the head may have moved: the next Write finds out first.
   absl::StatusOr<Head> Write(const SaveFunction& save, ChunkSink& sink);
 
   // Changes when the store must be open next, without saving it. See HeadChange.
