@@ -7,14 +7,15 @@
 #include "common/text.h"
 #include "fmt/format.h"
 #include "outcome.h"
+#include "payload_body.h"
 #include "utf8.h"
 
 namespace podkit::conduit::internal {
 namespace {
 
 // Parameters such as a charset may follow; JSON is UTF-8 whatever they say.
-bool IsJsonType(std::string_view content_type) {
-  return EqualsIgnoreCase(TrimSpace(content_type.substr(0, content_type.find(';'))), kJsonType);
+bool IsType(std::string_view content_type, std::string_view type) {
+  return EqualsIgnoreCase(TrimSpace(content_type.substr(0, content_type.find(';'))), type);
 }
 
 absl::Status InvalidMember(std::string_view name, std::string_view expected) {
@@ -76,13 +77,22 @@ absl::Status ReadException(std::string_view pod, const CommandInfo& info, const 
 
 }  // namespace
 
-absl::StatusOr<JsonDocument> ParseRequest(const WireRequest& request, const JsonLimits& limits) {
-  if (!IsJsonType(request.content_type)) {
+absl::StatusOr<JsonDocument> ParseRequest(const WireRequest& request, const JsonLimits& limits,
+                                          std::string_view* payload) {
+  PayloadBody parts{.json = request.body, .payload = {}};
+  if (IsType(request.content_type, kPayloadType)) {
+    auto split = SplitPayload(request.body);
+    if (!split.ok()) {
+      return conduit::MakeError(BadJson{}, std::string(split.status().message()));
+    }
+    parts = *split;
+  } else if (!IsType(request.content_type, kJsonType)) {
     return conduit::MakeError(WrongMediaType{},
                               fmt::format("the request is of type '{}', not {}",
                                           ForLog(request.content_type, 100), kJsonType));
   }
-  auto document = JsonDocument::Parse(request.body, limits);
+  *payload = parts.payload;
+  auto document = JsonDocument::Parse(std::string(parts.json), limits);
   if (!document.ok()) {
     return conduit::MakeError(BadJson{}, std::string(document.status().message()));
   }
@@ -173,12 +183,16 @@ absl::StatusOr<RequestHead> ReadRequestHead(const JsonValue& request) {
   return head;
 }
 
-WireReply OkReply(std::string_view value) {
+WireReply OkReply(std::string_view value, std::string_view payload) {
   WireReply reply;
   reply.status = 200;
   reply.content_type = kJsonType;
   reply.body = value.empty() ? std::string(R"({"result":"ok"})")
                              : fmt::format(R"({{"result":"ok","value":{}}})", value);
+  if (!payload.empty()) {
+    reply.content_type = kPayloadType;
+    reply.body = JoinPayload(reply.body, payload);
+  }
   return reply;
 }
 
@@ -205,8 +219,19 @@ WireReply ExceptionReply(const absl::Status& error) {
 }
 
 absl::StatusOr<JsonDocument> ReadReply(std::string_view pod, const CommandInfo& info,
-                                       WireReply reply, const JsonLimits& limits) {
-  if (!IsJsonType(reply.content_type)) return NotUnderstood(pod, info, "not JSON");
+                                       WireReply reply, const JsonLimits& limits,
+                                       std::string* payload) {
+  if (payload != nullptr && IsType(reply.content_type, kPayloadType)) {
+    const auto parts = SplitPayload(reply.body);
+    if (!parts.ok()) {
+      return NotUnderstood(pod, info, std::string(parts.status().message()));
+    }
+    *payload = parts->payload;
+    reply.body.resize(kPayloadHeadBytes + parts->json.size());
+    reply.body.erase(0, kPayloadHeadBytes);
+  } else if (!IsType(reply.content_type, kJsonType)) {
+    return NotUnderstood(pod, info, "not JSON");
+  }
   auto document = JsonDocument::Parse(std::move(reply.body), limits);
   if (!document.ok()) {
     return NotUnderstood(pod, info, std::string(document.status().message()));

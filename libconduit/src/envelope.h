@@ -16,6 +16,8 @@
 namespace podkit::conduit::internal {
 
 inline constexpr std::string_view kJsonType = "application/json";
+// JSON and bytes beside it: payload_body.h.
+inline constexpr std::string_view kPayloadType = "application/vnd.podkit.call";
 inline constexpr size_t kMaxActorBytes = 256;
 inline constexpr size_t kMaxKeyBytes = 128;
 inline constexpr size_t kMaxTraceBytes = 128;
@@ -40,19 +42,22 @@ absl::Status CheckOptions(const CommandInfo& info, const CallOptions& options);
 std::string EncodeRequest(const CommandInfo& info, const CallOptions& options,
                           absl::Duration timeout, std::string_view call, std::string_view members);
 
-// WrongMediaType, BadJson, and as the limits say.
-absl::StatusOr<JsonDocument> ParseRequest(const WireRequest& request, const JsonLimits& limits);
+// WrongMediaType, BadJson, and as the limits say. `payload` gets the bytes beside the JSON; it
+// points into the request.
+absl::StatusOr<JsonDocument> ParseRequest(const WireRequest& request, const JsonLimits& limits,
+                                          std::string_view* payload);
 
 // MissingAction; InvalidArguments for a member of the envelope that is not what it must be.
 absl::StatusOr<RequestHead> ReadRequestHead(const JsonValue& request);
 
 // The reply to a call that went well, and to one that did not.
-WireReply OkReply(std::string_view value);
+WireReply OkReply(std::string_view value, std::string_view payload = {});
 WireReply ExceptionReply(const absl::Status& error);
 
 // The document of an authentic reply whose result is "ok", or the error that it holds. kUnknown:
-// not a reply that the protocol knows.
+// not a reply that the protocol knows. `payload` gets the bytes beside the JSON; null refuses them.
 absl::StatusOr<JsonDocument> ReadReply(std::string_view pod, const CommandInfo& info,
-                                       WireReply reply, const JsonLimits& limits);
+                                       WireReply reply, const JsonLimits& limits,
+                                       std::string* payload = nullptr);
 
 }  // namespace podkit::conduit::internal

@@ -4,6 +4,7 @@
 
 #include "fmt/format.h"
 #include "outcome.h"
+#include "payload_body.h"
 
 namespace podkit::conduit::internal {
 namespace {
@@ -72,8 +73,8 @@ void OutgoingCall::TryNextHost() {
                   .deadline = deadline_,
                   .stop = options_.stop,
                   .done = {}};
-  sending.request.body = EncodeRequest(info_, options_, deadline_ - now, id_, members_);
-  const absl::Status good = CheckBody(sending.request.body);
+  const absl::Status good =
+      FillBody(EncodeRequest(info_, options_, deadline_ - now, id_, members_), sending.request);
   if (!good.ok()) {
     Finish(WithOutcome(good, Outcome::kNotExecuted));
     return;
@@ -94,17 +95,22 @@ void OutgoingCall::TryNextHost() {
   environment_.transport->Send(std::move(sending));
 }
 
-absl::Status OutgoingCall::CheckBody(const std::string& body) const {
-  if (!IsUtf8(body)) {
+absl::Status OutgoingCall::FillBody(std::string json, WireRequest& request) const {
+  if (!IsUtf8(json)) {
     return absl::InvalidArgumentError(
         fmt::format("a text in '{}' is not UTF-8: send it as Bytes", info_.name));
   }
+  request.body = std::move(json);
+  if (options_.payload != nullptr && !options_.payload->empty()) {
+    request.content_type = kPayloadType;
+    request.body = JoinPayload(request.body, *options_.payload);
+  }
   const size_t max_bytes = environment_.options->max_body_bytes;
-  if (body.size() <= max_bytes) return absl::OkStatus();
+  if (request.body.size() <= max_bytes) return absl::OkStatus();
   const auto limit = static_cast<int64_t>(max_bytes);
   return conduit::MakeError(BodyTooLarge{limit},
                             fmt::format("'{}' for pod '{}' has {} bytes, more than the limit of {}",
-                                        info_.name, pod_->id, body.size(), limit));
+                                        info_.name, pod_->id, request.body.size(), limit));
 }
 
 void OutgoingCall::Attempted(absl::StatusOr<WireReply> reply,
@@ -131,7 +137,7 @@ absl::StatusOr<JsonDocument> OutgoingCall::Read(
     if (!verified.ok()) return UnprovenAnswer(pod_->id, info_, reply, verified);
   }
   return ReadReply(pod_->id, info_, std::move(reply),
-                   {max_bytes, environment_.options->max_json_depth});
+                   {max_bytes, environment_.options->max_json_depth}, options_.reply_payload.get());
 }
 
 // Goes on with the next host as long as nothing was executed and there is time.

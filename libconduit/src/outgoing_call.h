@@ -41,7 +41,8 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
 
  private:
   void TryNextHost();
-  absl::Status CheckBody(const std::string& body) const;
+  // Checks the JSON and puts the payload beside it.
+  absl::Status FillBody(std::string json, WireRequest& request) const;
   void Attempted(absl::StatusOr<WireReply> reply, const std::optional<SignedExchange>& exchange);
   absl::StatusOr<JsonDocument> Read(WireReply reply,
                                     const std::optional<SignedExchange>& exchange) const;

@@ -22,8 +22,8 @@ absl::Status Busy(std::string_view pod, std::string_view action, std::string_vie
                                         action, what, absl::FormatDuration(kRetryAfter)));
 }
 
-WireReply MakeReply(const absl::StatusOr<std::string>& answer) {
-  return answer.ok() ? OkReply(*answer) : ExceptionReply(answer.status());
+WireReply MakeReply(const absl::StatusOr<std::string>& answer, std::string_view payload = {}) {
+  return answer.ok() ? OkReply(*answer, payload) : ExceptionReply(answer.status());
 }
 
 }  // namespace
@@ -57,11 +57,13 @@ void Responders::Register(const CommandInfo& info, std::vector<std::string_view>
 
 absl::StatusOr<std::unique_ptr<Responders::Opened>> Responders::Open(
     std::shared_ptr<const Pod> caller, const WireRequest& request, std::stop_token stop) {
-  PODKIT_ASSIGN_OR_RETURN(JsonDocument document, ParseRequest(request, json_limits_));
+  std::string_view payload;
+  PODKIT_ASSIGN_OR_RETURN(JsonDocument document, ParseRequest(request, json_limits_, &payload));
   auto opened = std::make_unique<Opened>(this, std::move(caller), std::move(document));
   PODKIT_ASSIGN_OR_RETURN(opened->head_, ReadRequestHead(opened->document_.root()));
   opened->received_ = now_();
   PODKIT_RETURN_IF_ERROR(Admit(*opened));
+  opened->payload_ = payload;
   if (stop.stop_possible()) {
     opened->stop_ = std::move(stop);
   } else if (!opened->head_.call.empty()) {
@@ -99,12 +101,13 @@ WireReply Responders::RefuseBusy(const Opened& opened) const {
 
 WireReply Responders::Run(Opened& opened) {
   const absl::Time start = now_();
-  const Answer answer = AnswerCommand(opened);
+  std::string payload;
+  const Answer answer = AnswerCommand(opened, &payload);
   opened.command_->received.Add(answer.ok(), now_() - start);
-  return MakeReply(answer);
+  return MakeReply(answer, payload);
 }
 
-Responders::Answer Responders::AnswerCommand(const Opened& opened) {
+Responders::Answer Responders::AnswerCommand(const Opened& opened, std::string* payload) {
   const RequestHead& head = opened.head_;
   const CallContext context{.caller = opened.caller_,
                             .actor = std::string(head.actor),
@@ -112,7 +115,9 @@ Responders::Answer Responders::AnswerCommand(const Opened& opened) {
                             .stop = opened.stop_,
                             .key = std::string(head.key),
                             .trace = std::string(head.trace),
-                            .store_token = head.store_token};
+                            .store_token = head.store_token,
+                            .payload = opened.payload_,
+                            .reply_payload = payload};
   if (now_() >= context.deadline || context.stop.stop_requested()) {
     return conduit::MakeError(TooLate{}, fmt::format("the time of '{}' was over before pod '{}' "
                                                      "began with it",
@@ -130,12 +135,13 @@ Responders::Answer Responders::AnswerCommand(const Opened& opened) {
   if (!IsUtf8(*answer)) {
     return Conceal(head.action, context, absl::InternalError("a text in the answer is not UTF-8"));
   }
-  if (answer->size() > options_.max_body_bytes) {
+  const size_t size = answer->size() + payload->size();
+  if (size > options_.max_body_bytes) {
     const auto limit = static_cast<int64_t>(options_.max_body_bytes);
     return conduit::MakeError(
         BodyTooLarge{limit},
         fmt::format("'{}' was executed, but its answer of {} bytes is larger than the limit of {}",
-                    head.action, answer->size(), limit));
+                    head.action, size, limit));
   }
   return answer;
 }

@@ -52,6 +52,7 @@ class Responders {
     Responders* const responders_;
     const std::shared_ptr<const Pod> caller_;
     const JsonDocument document_;
+    std::string payload_;
     RequestHead head_;
     Command* command_ = nullptr;
     absl::Time received_;
@@ -80,7 +81,7 @@ class Responders {
   using Answer = absl::StatusOr<std::string>;  // The value as JSON.
 
   absl::Status Admit(Opened& opened);
-  Answer AnswerCommand(const Opened& opened);
+  Answer AnswerCommand(const Opened& opened, std::string* payload);
   Answer CallResponder(const Command& command, const CallContext& context,
                        const JsonValue& request) const;
   // The error that stands for one which the caller must not see; the log gets the cause.

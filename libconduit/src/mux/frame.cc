@@ -61,7 +61,7 @@ absl::Status CheckBody(const Frame& frame) {
 
 std::string_view ContentName(Content content) {
   if (content == Content::kJson) return "application/json";
-  if (content == Content::kPayload) return "application/vnd.podkit";
+  if (content == Content::kPayload) return "application/vnd.podkit.call";
   return "";
 }
 

@@ -38,6 +38,11 @@ struct CallOptions {
   std::optional<StoreToken> store_token = {};
   // Only this one of the pod's hosts, as the transport names it; empty for whichever serves best.
   std::string host = {};
+  // Bytes that travel beside the call's JSON, as they are; null for none. They count for the limit
+  // on bodies.
+  std::shared_ptr<const std::string> payload = nullptr;
+  // Gets what travels beside the answer, before the call ends; null where an answer has none.
+  std::shared_ptr<std::string> reply_payload = nullptr;
 
   // For a call that is part of answering another one: its actor, trace, stop and what is left of
   // its time at `now`.
@@ -53,6 +58,8 @@ struct CallContext {
   std::string key = {};       // "" if the caller gave none.
   std::string trace = {};
   std::optional<StoreToken> store_token = {};
+  std::string_view payload = {};         // The bytes beside the call's JSON.
+  std::string* reply_payload = nullptr;  // Where the responder puts those beside its answer.
 };
 
 }  // namespace podkit::conduit
