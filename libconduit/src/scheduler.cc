@@ -11,21 +11,18 @@
 namespace podkit::conduit {
 namespace {
 
-class SystemScheduler final : public Scheduler {
+// What the thread works with; it may outlive the scheduler.
+class TimerThread {
  public:
-  SystemScheduler() : thread_([this] { Run(); }) {}
-  ~SystemScheduler() override {
+  void Stop() {
     {
       MutexLock lock(&mutex_);
       stopping_ = true;
     }
     changed_.SignalAll();
-    thread_.join();
   }
 
-  absl::Time Now() const override { return absl::Now(); }
-
-  uint64_t At(absl::Time when, std::function<void()> work) override {
+  uint64_t Add(absl::Time when, std::function<void()> work) {
     bool is_next = false;
     uint64_t id = 0;
     {
@@ -37,16 +34,16 @@ class SystemScheduler final : public Scheduler {
     return id;
   }
 
-  bool Cancel(uint64_t id) override {
+  bool Remove(uint64_t id) {
     MutexLock lock(&mutex_);
     return queue_.Remove(id);
   }
 
- private:
   void Run() {
     while (const auto work = NextDue()) work();
   }
 
+ private:
   // Waits for the next piece of work; nothing when the scheduler ends.
   internal::TimerQueue::Work NextDue() {
     MutexLock lock(&mutex_);
@@ -67,7 +64,30 @@ class SystemScheduler final : public Scheduler {
   // Work that comes later need not wake the thread, also if what it sleeps for was cancelled.
   absl::Time sleeps_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;  // The last member: it uses the others.
+};
+
+class SystemScheduler final : public Scheduler {
+ public:
+  SystemScheduler() : thread_([timers = timers_] { timers->Run(); }) {}
+  ~SystemScheduler() override {
+    timers_->Stop();
+    // Work that holds the last reference to what holds the scheduler ends it from its own thread.
+    if (thread_.get_id() == std::this_thread::get_id()) {
+      thread_.detach();
+    } else {
+      thread_.join();
+    }
+  }
+
+  absl::Time Now() const override { return absl::Now(); }
+  uint64_t At(absl::Time when, std::function<void()> work) override {
+    return timers_->Add(when, std::move(work));
+  }
+  bool Cancel(uint64_t id) override { return timers_->Remove(id); }
+
+ private:
+  const std::shared_ptr<TimerThread> timers_ = std::make_shared<TimerThread>();
+  std::thread thread_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "podkit/conduit/scheduler.h"
 
+#include <future>
 #include <latch>
 #include <string>
 
@@ -77,4 +78,18 @@ TEST_CASE("The system's scheduler runs earlier work first, on a thread of its ow
 }
 
 }  // namespace
+TEST_CASE("Work may hold the last reference to its scheduler", "[conduit][scheduler]") {
+  std::shared_ptr<Scheduler> scheduler = MakeSystemScheduler();
+  std::promise<void> given_up;
+  std::promise<void> ended;
+  scheduler->At(absl::Now(), [own = scheduler, &given_up, &ended]() mutable {
+    given_up.get_future().wait();
+    own.reset();
+    ended.set_value();
+  });
+  scheduler.reset();
+  given_up.set_value();
+  ended.get_future().wait();
+}
+
 }  // namespace podkit::conduit

@@ -26,8 +26,8 @@ class Scheduler {
   virtual bool Cancel(uint64_t id) = 0;
 };
 
-// The system's clock and one thread. Destroying it waits for the work that runs, so that work must
-// not do it.
+// The system's clock and one thread. Destroying it waits for the work that runs, unless that work
+// does it.
 std::shared_ptr<Scheduler> MakeSystemScheduler();
 
 }  // namespace podkit::conduit
