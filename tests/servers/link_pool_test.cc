@@ -191,6 +191,51 @@ TEST_CASE("LinkPool keeps what it was told to connect", "[links]") {
   CHECK(b->Call("A", "link:a-host", "found you") == "B said found you");
 }
 
+TEST_CASE("LinkPool closes its links to hosts that are gone", "[links]") {
+  End b(PodsOf("B", {}, {}));
+  End second(PodsOf("B", {}, {}));
+  End third(PodsOf("B", {}, {}));
+  const std::vector<std::string> hosts = {Url(b.Serve()), Url(second.Serve())};
+  const std::string stays = Url(third.Serve());
+  End a(PodsOf("A", {}, {hosts[0], hosts[1], stays}));
+  a.pool->ConnectAll();
+  a.AwaitEvents(3);
+  b.keep = true;
+  auto under_way = a.Start("B", hosts[0], "x");
+  Await([&] {
+    MutexLock lock(&b.mutex);
+    return !b.kept.empty();
+  });
+  // Two at once.
+  REQUIRE(a.pods->SetHosts({{"B", {stays}}}, "two are gone") == absl::OkStatus());
+  a.pool->ConnectAll();
+  a.AwaitEvents(4);
+  CHECK(a.pool->ConnectedHostsOf(*a.pods->Find("B")) == std::vector<std::string>{stays});
+  CHECK(a.pool->HostsOf(*a.pods->Find("B")) == std::vector<std::string>{stays});
+  {
+    MutexLock lock(&b.mutex);
+    b.kept[0]->Reply({.status = 200, .body = "late"});
+    b.kept.clear();
+  }
+  CHECK(ValueOf(under_way.get()).body == "late");
+  a.AwaitEvents(5);
+  std::vector<std::string> lost;
+  for (const LinkEvent& event : a.Events()) {
+    if (!event.connected) lost.push_back(event.host);
+  }
+  std::sort(lost.begin(), lost.end());
+  std::vector<std::string> gone = {hosts[0], hosts[1]};
+  std::sort(gone.begin(), gone.end());
+  CHECK(lost == gone);
+  CHECK(a.Call("B", stays, "y") == "A said y");
+  // And back.
+  b.keep = false;
+  REQUIRE(a.pods->SetHosts({{"B", {stays, hosts[1]}}}, "one is back") == absl::OkStatus());
+  a.pool->ConnectAll();
+  a.AwaitEvents(6);
+  CHECK(a.Call("B", hosts[1], "z") == "A said z");
+}
+
 TEST_CASE("LinkPool uses links that cross", "[links]") {
   const uint16_t port_a = podkit::testing::FreePort();
   const uint16_t port_b = podkit::testing::FreePort();

@@ -1,6 +1,7 @@
 #include "mux/link_pool.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "fmt/format.h"
@@ -9,6 +10,8 @@ namespace podkit::conduit::internal {
 namespace {
 
 constexpr std::string_view kLinkOnly = "link:";
+// What calls get that are under way to a host that the pod has no more.
+constexpr absl::Duration kGoneGrace = absl::Seconds(30);
 
 bool CanDial(std::string_view host) { return !host.starts_with(kLinkOnly); }
 
@@ -266,9 +269,30 @@ void LinkPool::Dial(const Key& key) {
 }
 
 void LinkPool::ConnectAll() {
-  for (const auto& pod : options_.identity.pods->All()) {
+  const auto pods = options_.identity.pods->All();
+  CloseGone(pods);
+  for (const auto& pod : pods) {
     if (pod->id != options_.identity.pods->own_id()) ConnectTo(*pod);
   }
+}
+
+void LinkPool::CloseGone(const std::vector<std::shared_ptr<const Pod>>& pods) {
+  std::set<Key> listed;
+  for (const auto& pod : pods) {
+    for (const std::string& host : pod->hosts) listed.emplace(pod->id, host);
+  }
+  std::vector<std::shared_ptr<MuxLink>> gone;
+  {
+    MutexLock lock(&mutex_);
+    for (auto& [key, host] : hosts_) {
+      if (listed.contains(key)) continue;
+      host.wanted = false;
+      for (const auto& link : host.links) {
+        if (link->dialled) gone.push_back(link->mux);
+      }
+    }
+  }
+  for (const auto& link : gone) link->Shutdown(kGoneGrace);
 }
 
 void LinkPool::ConnectTo(const Pod& pod) {
@@ -280,13 +304,14 @@ void LinkPool::ConnectTo(const Pod& pod) {
 }
 
 std::vector<std::string> LinkPool::ConnectedHostsOf(const Pod& pod) const {
-  std::vector<std::string> hosts = HostsOf(pod);
+  std::vector<std::string> connected;
+  const std::vector<std::string> hosts = HostsOf(pod);
   MutexLock lock(&mutex_);
-  std::erase_if(hosts, [&](const std::string& name) {
+  for (const std::string& name : hosts) {
     const auto host = hosts_.find({pod.id, name});
-    return host == hosts_.end() || BestLink(host->second) == nullptr;
-  });
-  return hosts;
+    if (host != hosts_.end() && BestLink(host->second) != nullptr) connected.push_back(name);
+  }
+  return connected;
 }
 
 std::vector<std::string> LinkPool::HostsOf(const Pod& pod) const {

@@ -65,7 +65,8 @@ class LinkPool : public std::enable_shared_from_this<LinkPool> {
   StreamAcceptor Acceptor();
 
   // Dials every host of the other pods to which there is no link, now and whenever it is lost, so
-  // that it can call here too. Again when the pods have changed.
+  // that it can call here too. Again when the pods have changed: links that this side dialled to
+  // hosts that are gone then take no more calls, and are closed when those under way have ended.
   void ConnectAll();
 
   // The same for the hosts of `pod`.
@@ -133,6 +134,7 @@ class LinkPool : public std::enable_shared_from_this<LinkPool> {
   void OnDialFailed(const Key& key, const absl::Status& why);
   void Do(const Effects& effects);
 
+  void CloseGone(const std::vector<std::shared_ptr<const Pod>>& pods);
   // Starts to dial `key` unless there is a link, or it is being dialled.
   void DialNow(const Key& key);
   void Dial(const Key& key);

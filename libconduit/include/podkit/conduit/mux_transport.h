@@ -82,7 +82,8 @@ class MuxTransport final : public Transport {
   StreamAcceptor Acceptor();
 
   // Dials every host of the other pods, now and whenever its link is lost, so that it can call
-  // here. Again when the pods have changed. A host that is called is dialled anyway.
+  // here. Again when the pods have changed: links that were dialled to hosts that are gone are
+  // closed then, after the calls under way. A host that is called is dialled anyway.
   void ConnectAll();
 
   // Takes no more calls, and closes each link when those under way have ended, at the latest after
