@@ -4,8 +4,8 @@
 
 namespace podkit::lock {
 
-void SessionClock::Renewed(absl::Duration sent, absl::Duration term) {
-  if (lost_ || sent < sent_) return;
+void SessionClock::Renewed(absl::Duration now, absl::Duration sent, absl::Duration term) {
+  if (StateAt(now) == State::kLost || sent < sent_) return;
   sent_ = sent;
   term_ = term;
 }

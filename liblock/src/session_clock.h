@@ -15,8 +15,9 @@ class SessionClock {
   // from later on, so this one ends first.
   SessionClock(absl::Duration sent, absl::Duration term) : sent_(sent), term_(term) {}
 
-  // An answer that overtook a later one changes nothing, nor one that comes after the loss.
-  void Renewed(absl::Duration sent, absl::Duration term);
+  // Takes an answer that arrives `now`. One that overtook a later one changes nothing, nor one that
+  // comes after the loss.
+  void Renewed(absl::Duration now, absl::Duration sent, absl::Duration term);
   // The directory says that the session ended.
   void End() { lost_ = true; }
 

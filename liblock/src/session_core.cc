@@ -74,10 +74,7 @@ absl::Status Session::Core::Open() {
   if (session.resumed) {
     PODKIT_ASSIGN_OR_RETURN(const std::vector<Grant> grants, directory_->GrantsOf(options_.id));
     MutexLock lock(&mutex_);
-    for (const Grant& grant : grants) {
-      granted_[grant.store] = grant;
-      events_.push_back({.kind = SessionEvent::Kind::kGranted, .grant = grant});
-    }
+    for (const Grant& grant : grants) Offer(grant);
   }
   return absl::OkStatus();
 }
@@ -195,8 +192,11 @@ absl::StatusOr<std::unique_ptr<WriteLock>> Session::Core::Claim(const std::strin
     granted = granted_.contains(store);
   }
   if (!granted) return MakeLockError({.error = LockError::kLockLost, .store = store}, "no grant");
-  return Acquire(
+  auto lock = Acquire(
       {.session = options_.id, .request_id = NewRequestId(), .store = store, .take_over = true});
+  if (GetLockError(lock.status()).error != LockError::kAlreadyAcquired) return lock;
+  return MakeLockError({.error = LockError::kLockLost, .store = store},
+                       "another host has it since");
 }
 
 std::unique_ptr<WriteLock> Session::Core::MakeLock(const Grant& grant) {
@@ -228,9 +228,10 @@ void Session::Core::RenewOnce() {
     Heed(term.status()).IgnoreError();
     return;
   }
+  const absl::Duration now = options_.steady_clock();
   {
     MutexLock lock(&mutex_);
-    clock_.Renewed(sent, *term);
+    clock_.Renewed(now, sent, *term);
     changed_.SignalAll();
   }
   CancelLeftovers();
@@ -274,8 +275,7 @@ bool Session::Core::ReadNotices(absl::Duration wait) {
 void Session::Core::Take(const Notice& notice) {
   switch (notice.kind) {
     case Notice::Kind::kGranted:
-      granted_[notice.grant.store] = notice.grant;
-      events_.push_back({.kind = SessionEvent::Kind::kGranted, .grant = notice.grant});
+      Offer(notice.grant);
       return;
     case Notice::Kind::kAskedToHandOver:
       events_.push_back({.kind = SessionEvent::Kind::kAskedToHandOver,
@@ -293,16 +293,28 @@ void Session::Core::Take(const Notice& notice) {
   }
 }
 
-void Session::Core::LoseLock(const std::string& store, Token token) {
+// Of one grant the directory may tell twice: in its list and in a notice.
+void Session::Core::Offer(const Grant& grant) {
+  const auto held = locks_.find(grant.store);
+  const auto core = held == locks_.end() ? nullptr : held->second.lock();
+  if (core != nullptr && core->grant.token >= grant.token) return;
+  const auto offered = granted_.find(grant.store);
+  if (offered != granted_.end() && offered->second.token >= grant.token) return;
+  granted_[grant.store] = grant;
+  events_.push_back({.kind = SessionEvent::Kind::kGranted, .grant = grant});
+}
+
+bool Session::Core::LoseLock(const std::string& store, Token token) {
   if (acquiring_.contains(store)) broken_[store] = std::max(broken_[store], token);
   const auto granted = granted_.find(store);
   if (granted != granted_.end() && granted->second.token <= token) granted_.erase(granted);
   const auto found = locks_.find(store);
-  if (found == locks_.end()) return;
+  if (found == locks_.end()) return false;
   const auto core = found->second.lock();
-  if (core == nullptr || core->grant.token > token) return;
+  if (core == nullptr || core->grant.token > token) return false;
   core->Lose();
   locks_.erase(found);
+  return true;
 }
 
 // Compares what this host believes to hold with what the directory says.
@@ -323,19 +335,12 @@ void Session::Core::Reconcile() {
   MutexLock lock(&mutex_);
   for (const Grant& grant : *grants) {
     const auto known = believed.find(grant.store);
-    const bool held = known != believed.end() && known->second == grant.token;
-    if (known != believed.end()) believed.erase(known);
-    if (held || grant.reason == GrantReason::kAcquired || acquiring_.contains(grant.store)) {
-      continue;
-    }
-    const auto waiting = granted_.find(grant.store);
-    if (waiting != granted_.end() && waiting->second.token == grant.token) continue;
-    granted_[grant.store] = grant;
-    events_.push_back({.kind = SessionEvent::Kind::kGranted, .grant = grant});
+    if (known != believed.end() && known->second == grant.token) believed.erase(known);
+    const bool asked_for = grant.reason == GrantReason::kAcquired;
+    if (!asked_for && !acquiring_.contains(grant.store)) Offer(grant);
   }
   for (const auto& [store, token] : believed) {
-    if (!locks_.contains(store)) continue;  // Given back meanwhile.
-    LoseLock(store, token);
+    if (!LoseLock(store, token)) continue;  // Given back meanwhile.
     events_.push_back({.kind = SessionEvent::Kind::kLockLost,
                        .grant = {.store = store, .token = token},
                        .reason = "the directory does not know of the grant"});

@@ -61,7 +61,9 @@ struct Session::Core : std::enable_shared_from_this<Session::Core> {
   // Returns false if the directory did not answer.
   bool ReadNotices(absl::Duration wait);
   void Take(const Notice& notice) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void LoseLock(const std::string& store, Token token) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Offer(const Grant& grant) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // True if this host had a lock of that grant.
+  bool LoseLock(const std::string& store, Token token) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Reconcile();
   void AnnounceState();
   void Deliver();

@@ -5,6 +5,7 @@
 
 #include "directory_bed.h"
 #include "link.h"
+#include "session_clock.h"
 
 namespace podkit::lock {
 namespace {
@@ -64,6 +65,28 @@ SaveFunction Saving(const std::string& manifest, int64_t position) {
     if (!put.ok()) return put;
     return SavedState{.manifest = manifest, .position = position};
   };
+}
+
+TEST_CASE("The careful clock counts from the sending, and never comes back", "[session]") {
+  using State = SessionClock::State;
+  const absl::Duration sent = absl::Hours(5);
+  const auto after = [&](int seconds) { return sent + absl::Seconds(seconds); };
+  SessionClock clock(sent, absl::Seconds(30));
+  CHECK(clock.renew_at() == after(10));
+  CHECK(clock.StateAt(after(20) - absl::Nanoseconds(1)) == State::kSafe);
+  CHECK(clock.LeftAt(sent) == absl::Seconds(20));
+  CHECK(clock.StateAt(after(20)) == State::kJeopardy);
+  CHECK(clock.LeftAt(after(20)) == absl::Seconds(7));
+  clock.Renewed(after(26), after(11), absl::Seconds(30));
+  CHECK(clock.StateAt(after(27)) == State::kSafe);
+  // An answer that a later one overtook.
+  clock.Renewed(after(27), after(5), absl::Seconds(90));
+  CHECK(clock.StateAt(after(31)) == State::kJeopardy);
+  // An answer that comes too late, though nobody has looked at the clock meanwhile.
+  clock.Renewed(after(38), after(30), absl::Seconds(30));
+  CHECK(clock.StateAt(after(38)) == State::kLost);
+  CHECK(clock.LeftAt(after(38)) == absl::ZeroDuration());
+  CHECK(clock.StateAt(sent) == State::kLost);
 }
 
 TEST_CASE("One renewal keeps all locks of a session", "[session]") {
@@ -282,6 +305,53 @@ TEST_CASE("A host that was restarted claims what its session still holds", "[ses
   const auto lock = ValueOf(alpha->Claim("ann"));
   CHECK(lock->token() == token);
   CHECK(ErrorOf(alpha->Claim("ann")).error == LockError::kLockLost);
+}
+
+TEST_CASE("A grant that is listed and told of is offered once", "[session]") {
+  SessionBed bed;
+  const auto dead = bed.Open("alpha", "secret");
+  const auto beta = bed.Open("beta");
+  const Token token = ValueOf(ValueOf(beta->Acquire("ann", {.create = true}))->HandOver("alpha"));
+  const auto alpha = bed.Open("alpha", "secret");  // Finds it in the list,
+  const bool claim_first = GENERATE(true, false);
+  std::unique_ptr<WriteLock> lock;
+  if (claim_first) lock = ValueOf(alpha->Claim("ann"));
+  alpha->Step();  // and its notice now.
+  CHECK(bed.Kinds("alpha") == std::vector{Kind::kGranted});
+  if (!claim_first) lock = ValueOf(alpha->Claim("ann"));
+  CHECK(lock->token() == token);
+  CHECK(ErrorOf(alpha->Claim("ann")).error == LockError::kLockLost);
+}
+
+TEST_CASE("What another host has since cannot be claimed", "[session]") {
+  SessionBed bed;
+  const auto alpha = bed.Open("alpha");
+  const auto beta = bed.Open("beta");
+  REQUIRE(ValueOf(alpha->Acquire("ann", {.create = true}))->HandOver("beta").status() ==
+          absl::OkStatus());
+  beta->Step();
+  REQUIRE(bed.bed.directory().Break("ann", "root", "").status() == absl::OkStatus());
+  const auto lock = ValueOf(alpha->Acquire("ann"));
+  CHECK(ErrorOf(beta->Claim("ann")).error == LockError::kLockLost);  // It was not told yet,
+  beta->Step();
+  CHECK(ErrorOf(beta->Claim("ann")).error == LockError::kLockLost);  // and now it was.
+  CHECK(lock->Check() == absl::OkStatus());
+}
+
+TEST_CASE("A host that was not told that its lock was broken cannot save", "[session]") {
+  SessionBed bed;
+  const auto alpha = bed.Open("alpha");
+  const auto lock = ValueOf(alpha->Acquire("ann", {.create = true}));
+  REQUIRE(bed.bed.directory().Break("ann", "root", "").status() == absl::OkStatus());
+  const auto beta = bed.Open("beta");
+  std::unique_ptr<WriteLock> theirs;
+  const bool granted_anew = GENERATE(true, false);
+  if (granted_anew) theirs = ValueOf(beta->Acquire("ann"));
+  CHECK(lock->Check() == absl::OkStatus());
+  const auto refused = lock->Write(Saving("m1", 1), bed.sink);
+  CHECK(ErrorOf(refused).error == (granted_anew ? LockError::kStaleToken : LockError::kLockLost));
+  CHECK(ErrorOf(lock->Check()).error == LockError::kLockLost);
+  CHECK(ValueOf(bed.bed.directory().Find("ann")).head == Head{});
 }
 
 TEST_CASE("A restart of the directory takes no lock, and what it forgot to say is found",

@@ -72,7 +72,8 @@ class Session {
   // kInvalidRequest without a host; kDirectoryUnavailable.
   static absl::StatusOr<std::unique_ptr<Session>> Open(
       std::shared_ptr<WriteLockDirectory> directory, SessionOptions options);
-  // Stops the threads and tells the directory nothing: to it, the host died. Close first.
+  // Stops the threads and tells the directory nothing: to it, the host died. Close first. Waits for
+  // answers of the directory that are on their way, 2 seconds for that about notices.
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -87,7 +88,8 @@ class Session {
   // Ends the Acquire of this name with kCancelled.
   absl::Status Cancel(const std::string& store, const std::string& cancel_name);
   // The lock of a store that was granted without an Acquire, or to this session before a restart;
-  // see SessionEvent::kGranted. kLockLost if there is no such grant.
+  // see SessionEvent::kGranted. kLockLost if there is no such grant; if it was broken a moment ago
+  // and the store is free, the lock is one of a new grant.
   absl::StatusOr<std::unique_ptr<WriteLock>> Claim(const std::string& store);
 
   // Ends the session: every lock that is still held is abandoned.
