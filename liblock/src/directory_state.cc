@@ -45,14 +45,14 @@ DirectoryState::DirectoryState(DirectoryLimits limits, std::string incarnation,
 
 void DirectoryState::Tick(Moment now) { Advance(now); }
 
-absl::Duration DirectoryState::NextTick(Moment now) const {
+absl::Duration DirectoryState::NextTick() const {
   absl::Duration next = absl::InfiniteDuration();
   if (!session_deadlines_.empty()) next = session_deadlines_.begin()->first;
   if (!waiter_deadlines_.empty()) next = std::min(next, waiter_deadlines_.begin()->first);
   if (!wakes_.empty()) {
-    const absl::Duration until = wakes_.begin()->first - now.wall;
+    const absl::Duration until = wakes_.begin()->first - now_.wall;
     // What is overdue waits for a host, not for the time.
-    if (until > absl::ZeroDuration()) next = std::min(next, now.steady + until);
+    if (until > absl::ZeroDuration()) next = std::min(next, now_.steady + until);
   }
   return next;
 }

@@ -47,9 +47,9 @@ class DirectoryState {
   // Each method first does what became due: sessions end, waits end, stores are woken.
 
   void Tick(Moment now);
-  // When something becomes due next unless something happens before; calendar time counts as if it
-  // ran evenly. InfiniteDuration: never.
-  absl::Duration NextTick(Moment now) const;
+  // When, by the steady clock, something becomes due next, as it was known at the last call;
+  // calendar time counts as if it ran evenly. InfiniteDuration: never.
+  absl::Duration NextTick() const;
 
   absl::StatusOr<SessionGrant> OpenSession(Moment now, const SessionRequest& request);
   absl::StatusOr<absl::Duration> Renew(Moment now, const std::string& session);

@@ -10,6 +10,8 @@ namespace podkit::lock {
 namespace {
 
 constexpr int64_t kMaxPage = 1000;
+// Of an image, so that counting on from there never ends.
+constexpr Revision kMaxRevision = int64_t{1} << 62;
 
 }  // namespace
 
@@ -210,6 +212,12 @@ absl::StatusOr<DirectoryImage> DirectoryState::Export(Moment now) {
 
 absl::Status DirectoryState::Import(Moment now, const DirectoryImage& image) {
   Advance(now);
+  if (image.revision < 0 || image.revision > kMaxRevision) {
+    return MakeLockError({.error = LockError::kInvalidRequest}, "the image has no such revision");
+  }
+  if (image.stores.size() > limits_.max_stores - stores_.size()) {
+    return MakeLockError({.error = LockError::kFull}, "the image has too many stores");
+  }
   std::set<std::string_view> names;
   for (const DirectoryImage::Store& store : image.stores) {
     PODKIT_RETURN_IF_ERROR(CheckName("the store's name", store.store));

@@ -102,6 +102,8 @@ void JournaledDirectory::Gather() {
             std::back_inserter(waiting_.finished));
   waiting_.notices = waiting_.notices || effects.notices;
   waiting_.events = waiting_.events || effects.events;
+  // The clerk sleeps until what was due first; now something may be due before.
+  if (options_.timer && state_->NextTick() < clerk_wakes_at_) work_.Signal();
   if (!Gathered()) return;
   if (!volatile_journal_) {
     work_.Signal();
@@ -228,9 +230,12 @@ void JournaledDirectory::AwaitWork(Moment now) {
     return;
   }
   // Often enough that a longer pause can only be a standstill of the whole process.
-  const absl::Duration next =
-      std::min(state_->NextTick(now) - now.steady, options_.limits.stall / 4);
-  work_.WaitFor(&mutex_, std::max(next, absl::Milliseconds(1)));
+  const absl::Duration due = state_->NextTick() - now.steady;
+  const absl::Duration pause =
+      std::max(std::min(due, options_.limits.stall / 4), absl::Milliseconds(1));
+  clerk_wakes_at_ = now.steady + pause;
+  work_.WaitFor(&mutex_, pause);
+  clerk_wakes_at_ = absl::ZeroDuration();  // It looks before it sleeps again.
 }
 
 bool JournaledDirectory::Commit(const Changes& changes) {

@@ -126,6 +126,7 @@ class JournaledDirectory final : public LocalDirectory {
   bool committing_ ABSL_GUARDED_BY(mutex_) = false;
   absl::flat_hash_map<WaiterId, Caller*> queued_ ABSL_GUARDED_BY(mutex_);
   Counters counters_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration clerk_wakes_at_ ABSL_GUARDED_BY(mutex_);  // By the steady clock.
   int calls_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

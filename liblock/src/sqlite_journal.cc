@@ -405,6 +405,9 @@ class SqliteJournal final : public Journal {
       if (row.token > state.revision || row.head.token > state.revision) {
         return Damaged(fmt::format("store '{}' has a token beyond the revision", row.store));
       }
+      if (!row.session.empty() && !state.sessions.contains(row.session)) {
+        return Damaged(fmt::format("store '{}' is held by a session that is missing", row.store));
+      }
       state.stores.emplace(row.store, std::move(row));
     }
     return absl::OkStatus();

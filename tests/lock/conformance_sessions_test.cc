@@ -1,5 +1,6 @@
 // What every lock directory does with time: sessions end, stores are woken. And what it shows.
 #include <future>
+#include <limits>
 #include <thread>
 
 #include "directory_bed.h"
@@ -322,8 +323,26 @@ TEMPLATE_TEST_CASE("An exported directory goes on in another one with greater to
   CHECK(ErrorOf(MoveHead(directory, "s1", grant, "m1", "m2", "h2")).error ==
         LockError::kStaleToken);
   CHECK(ValueOf(directory.ReadAudit(0)).back().kind == AuditEntry::Kind::kImported);
-  DirectoryImage wrong = {.revision = 1, .stores = {{.store = "x", .token = 2}}};
-  CHECK(ErrorOf(directory.Import(wrong)).error == LockError::kInvalidRequest);
+}
+
+TEST_CASE("An image that makes no sense changes nothing", "[import]") {
+  MemoryBed bed;
+  REQUIRE(bed.directory().CreateStore("bob") == absl::OkStatus());
+  const Revision before = ValueOf(bed.directory().List({})).revision;
+  const auto import = [&](const DirectoryImage& image) {
+    return ErrorOf(bed.directory().Import(image)).error;
+  };
+  CHECK(import({.revision = 9, .stores = {{.store = "ann"}, {.store = "ann"}}}) ==
+        LockError::kStoreExists);
+  CHECK(import({.revision = 9, .stores = {{.store = "ann", .token = 10}}}) ==
+        LockError::kInvalidRequest);
+  CHECK(import({.revision = 9, .stores = {{.store = "ann", .head = {.token = 10}}}}) ==
+        LockError::kInvalidRequest);
+  CHECK(import({.revision = 9, .stores = {{.store = ""}}}) == LockError::kInvalidRequest);
+  CHECK(import({.revision = -1}) == LockError::kInvalidRequest);
+  CHECK(import({.revision = std::numeric_limits<int64_t>::max()}) == LockError::kInvalidRequest);
+  CHECK(ValueOf(bed.directory().List({})).revision == before);
+  CHECK(ErrorOf(bed.directory().Find("ann")).error == LockError::kNoSuchStore);
 }
 
 TEST_CASE("A directory refuses what is beyond its limits", "[limits]") {
@@ -343,6 +362,7 @@ TEST_CASE("A directory refuses what is beyond its limits", "[limits]") {
   CHECK(ErrorOf(third).error == LockError::kFull);
   const Grant grant = MustAcquire(*directory, "s1", "ann");
   CHECK(ErrorOf(directory->CreateStore("bob")).error == LockError::kFull);
+  CHECK(ErrorOf(directory->Import({.stores = {{.store = "bob"}}})).error == LockError::kFull);
   CHECK(ErrorOf(directory->Acquire(
                     {.session = "s2", .request_id = "w", .store = "ann", .wait = absl::Seconds(9)}))
             .error == LockError::kFull);
@@ -361,6 +381,30 @@ TEST_CASE("A directory with its own timer ends sessions by itself", "[timer]") {
   // Returns when the session ends, long before the wait does.
   CHECK(ErrorOf(directory->WaitForNotices("s1", {}, absl::Seconds(50))).error ==
         LockError::kSessionLost);
+}
+
+TEST_CASE("A timer that sleeps until something far away is woken for what is nearer", "[timer]") {
+  LocalDirectoryOptions options;
+  options.limits.stall = absl::Hours(10);  // By itself it would look again only after hours.
+  testing::TempDir folder;
+  const bool in_memory = GENERATE(true, false);
+  const auto directory =
+      ValueOf(in_memory ? OpenMemoryDirectory(options)
+                        : OpenSqliteDirectory(folder.File("locks.sqlite"), options));
+  SessionRequest session = {.id = "s1", .host = "alpha", .term = absl::Hours(1)};
+  REQUIRE(directory->OpenSession(session).status() == absl::OkStatus());
+  session = {.id = "s2", .host = "beta", .term = absl::Hours(1), .runs_wakeups = true};
+  REQUIRE(directory->OpenSession(session).status() == absl::OkStatus());
+  const Grant grant = MustAcquire(*directory, "s1", "ann");
+  AcquireRequest waiting = {.session = "s2", .request_id = "w", .store = "ann"};
+  waiting.wait = absl::Milliseconds(20);
+  CHECK(ErrorOf(directory->Acquire(waiting)).error == LockError::kDeadlineExceeded);
+  REQUIRE(directory->SetWakeUp({"s1", "ann", grant.token}, absl::Now() + absl::Milliseconds(20)) ==
+          absl::OkStatus());
+  REQUIRE(Release(*directory, "s1", grant) == absl::OkStatus());
+  const auto page = ValueOf(directory->WaitForNotices("s2", {}, absl::Seconds(50)));
+  REQUIRE(page.notices.size() == 1);
+  CHECK(page.notices[0].grant.reason == GrantReason::kWokenUp);
 }
 
 }  // namespace

@@ -124,10 +124,11 @@ TEST_CASE("A file of another kind or version is refused and left alone", "[sqlit
 
 TEST_CASE("A row that was changed behind the directory's back is found at the next start",
           "[sqlite]") {
-  const std::string changed = GENERATE(
-      "UPDATE store SET token = token - 1", "UPDATE store SET session = ''",
-      "UPDATE store SET head_manifest = 'm0'", "UPDATE store SET wake_at = 5",
-      "UPDATE session SET term = 1", "UPDATE directory SET revision = 1", "DELETE FROM directory");
+  const std::string changed =
+      GENERATE("UPDATE store SET token = token - 1", "UPDATE store SET session = ''",
+               "UPDATE store SET head_manifest = 'm0'", "UPDATE store SET wake_at = 5",
+               "UPDATE session SET term = 1", "UPDATE directory SET revision = 1",
+               "DELETE FROM directory", "DELETE FROM session");
   CAPTURE(changed);
   testing::TempDir folder;
   const std::string path = folder.File("locks.sqlite");
@@ -142,6 +143,37 @@ TEST_CASE("A row that was changed behind the directory's back is found at the ne
   const auto damaged = OpenSqliteDirectory(path);
   CHECK(damaged.status().code() == absl::StatusCode::kDataLoss);
   CHECK(ErrorOf(damaged).error == LockError::kDamaged);
+}
+
+TEST_CASE("A revision from before the last grant is found", "[sqlite]") {
+  testing::TempDir folder;
+  const std::string path = folder.File("locks.sqlite");
+  const std::string fresh = folder.File("fresh.sqlite");
+  CHECK(OpenSqliteDirectory(fresh).status() == absl::OkStatus());
+  {
+    const auto directory = ValueOf(OpenSqliteDirectory(path));
+    REQUIRE(directory->CreateStore("ann") == absl::OkStatus());
+  }
+  Edit(path, "ATTACH '" + fresh +
+                 "' AS fresh; UPDATE directory SET revision = old.revision, checksum = "
+                 "old.checksum FROM fresh.directory AS old");
+  const auto damaged = OpenSqliteDirectory(path);
+  CHECK(ErrorOf(damaged).error == LockError::kDamaged);
+  CHECK_THAT(std::string(damaged.status().message()), Catch::Contains("beyond the revision"));
+}
+
+TEST_CASE("A cursor of notices from before a restart skips nothing", "[sqlite]") {
+  SqliteBed bed;
+  OpenSession(bed.directory(), "s1", "alpha");
+  MustAcquire(bed.directory(), "s1", "ann");
+  REQUIRE(bed.directory().AskToHandOver("ann", "root", "") == absl::OkStatus());
+  const auto before = ValueOf(bed.directory().WaitForNotices("s1", {}, absl::ZeroDuration())).next;
+  bed.Restart();
+  REQUIRE(bed.directory().AskToHandOver("ann", "root", "again") == absl::OkStatus());
+  const auto page = ValueOf(bed.directory().WaitForNotices("s1", before, absl::ZeroDuration()));
+  CHECK(page.next.incarnation != before.incarnation);
+  REQUIRE(page.notices.size() == 1);
+  CHECK(page.notices[0].reason == "again");
 }
 
 TEST_CASE("A failing disk gives no grant, and the directory goes on when it is well again",
