@@ -10,6 +10,7 @@
 #include "external/external_home.h"
 #include "external/external_home_child.h"
 #include "external/remote_responder.h"
+#include "internal/integrity.h"
 #include "internal/internal_home.h"
 #include "internal/internal_home_child.h"
 #include "messages/message.h"
@@ -118,6 +119,16 @@ absl::Status Store::FollowGroups() {
     first.Update(store::FollowGroups(impl_->context, uid));
   }
   return first;
+}
+
+absl::StatusOr<std::vector<std::string>> Store::CheckHome(const std::string& uid) {
+  PODKIT_ASSIGN_OR_RETURN(const auto store, impl_->context.stores->GetExisting(uid));
+  std::vector<std::string> problems;
+  PODKIT_RETURN_IF_ERROR(store->Read([&](Database& database) -> absl::Status {
+    PODKIT_ASSIGN_OR_RETURN(problems, FindDamage(database));
+    return absl::OkStatus();
+  }));
+  return problems;
 }
 
 absl::StatusOr<std::vector<HomeInfo>> Store::ListHomes() {

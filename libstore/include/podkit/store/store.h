@@ -92,6 +92,10 @@ class Store {
   // once; this tells those who left, and tells or invites those who joined. Open does it too.
   absl::Status FollowGroups();
 
+  // What is wrong with the file of a user who lives here, each in a sentence; none if it is sound.
+  // Reads all of it, beside whoever uses it. NoSuchHome; StoreDamaged if it cannot even be read.
+  absl::StatusOr<std::vector<std::string>> CheckHome(const std::string& uid);
+
   // Homes that exist on this pod, by uid.
   absl::StatusOr<std::vector<HomeInfo>> ListHomes();
 
