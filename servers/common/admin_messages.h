@@ -142,6 +142,28 @@ struct Invitation {
   }
 };
 
+struct DelegateTerms {
+  store::Access access = store::Access::kRead;
+
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Required("access", &DelegateTerms::access));
+  }
+};
+
+struct GroupEntry {
+  std::string id;
+  std::string name;
+  std::vector<std::string> members;  // Users and groups.
+  int64_t users = 0;                 // In it, those in groups within it included.
+
+  static constexpr auto Fields() {
+    using conduit::Optional;
+    return std::make_tuple(
+        conduit::Required("id", &GroupEntry::id), Optional("name", &GroupEntry::name),
+        Optional("members", &GroupEntry::members), Optional("users", &GroupEntry::users));
+  }
+};
+
 struct Acceptance {
   std::string name;  // For the collection in the viewer's home; empty: chosen.
 

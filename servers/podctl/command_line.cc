@@ -138,6 +138,7 @@ void AddAllVerbs(CommandLine* line) {
   AddImportVerbs(line);
   AddObjectVerbs(line);
   AddSharingVerbs(line);
+  AddDelegateVerbs(line);
   AddDemoVerb(line);
 }
 

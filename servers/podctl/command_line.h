@@ -53,6 +53,7 @@ void AddCollectionVerbs(CommandLine* line);
 void AddImportVerbs(CommandLine* line);
 void AddObjectVerbs(CommandLine* line);
 void AddSharingVerbs(CommandLine* line);
+void AddDelegateVerbs(CommandLine* line);
 void AddDemoVerb(CommandLine* line);
 
 // All of them, in the order of the manual.

@@ -98,6 +98,15 @@ std::string ChangeLine(std::string_view what, const std::string& name) {
   return fmt::format("{:<8} {}\n", what, Printable(name));
 }
 
+absl::Status ShowTokens(Session& session) {
+  using store::CollectionToken;
+  PODKIT_ASSIGN_OR_RETURN(auto path, session.HomePath({"tokens"}));
+  return session.ShowList<CollectionToken>("tokens", {.path = std::move(path)},
+                                           {{"NAME", &CollectionToken::name},
+                                            {"TOKEN", &CollectionToken::sync_token},
+                                            {"ERROR", &CollectionToken::error}});
+}
+
 absl::Status ShowChanges(Session& session, const std::string& collection,
                          const std::string& since) {
   PODKIT_ASSIGN_OR_RETURN(auto path, TokenPath(session, collection, "changes"));
@@ -132,6 +141,11 @@ void AddSyncVerbs(CommandLine* line) {
              .examples = "podctl --as anna token work\npodctl --as anna token"},
             [options](Session& session) { return ShowToken(session, options->collection); })
       ->add_option("COLLECTION", options->collection, "Name of the collection [the whole home]");
+  line->Add({.name = "tokens",
+             .group = kGroup,
+             .description = "The sync tokens of all collections of a home, also those of others",
+             .examples = "podctl --as anna tokens"},
+            ShowTokens);
   CLI::App* const changes = line->Add(
       {.name = "changes",
        .group = kGroup,

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <memory>
 
+#include "podkit/store/free_busy.h"
 #include "podkit/store/types.h"
 #include "servers/common/files.h"
 #include "servers/podctl/command_line.h"
@@ -71,6 +72,24 @@ absl::Status Search(Session& session, const Options& options) {
                                                  {"end", end},
                                                  {"time_zone", options.time_zone}}},
                                       Columns());
+}
+
+absl::Status ShowFreeBusy(Session& session, const Options& options) {
+  PODKIT_ASSIGN_OR_RETURN(const std::string start, TimeOption("FROM", options.from));
+  PODKIT_ASSIGN_OR_RETURN(const std::string end, TimeOption("TO", options.to));
+  PODKIT_ASSIGN_OR_RETURN(auto path, session.HomePath({"free-busy"}));
+  return session.Show<store::FreeBusy>(
+      {.path = std::move(path),
+       .query = {{"start", start}, {"end", end}, {"time_zone", options.time_zone}}},
+      [](const store::FreeBusy& busy) {
+        std::string text;
+        for (const store::BusyPeriod& period : busy.periods) {
+          text += fmt::format("{}  {}  {}\n", ShortTime(period.start), ShortTime(period.end),
+                              conduit::EnumName(period.kind));
+        }
+        for (const std::string& name : busy.unknown) text += fmt::format("not known: {}\n", name);
+        return text.empty() ? std::string("free\n") : text;
+      });
 }
 
 absl::StatusOr<ApiRequest> ObjectRequest(Session& session, const Options& options,
@@ -196,6 +215,19 @@ void AddReadingVerbs(CommandLine* line, const OptionsPtr& options) {
       ->type_name("TIME");
   search->add_option("--to", options->to, "Begins before this")->type_name("TIME");
   search->add_option("--time-zone", options->time_zone, "For times without a zone [UTC]")
+      ->type_name("ZONE");
+
+  CLI::App* const busy = line->Add(
+      {.name = "free-busy",
+       .group = kGroup,
+       .description = "When the time of a home's user is taken, over all collections and pods",
+       .details = "Of another's home: as far as the acting user may know it.",
+       .examples = "podctl --as anna free-busy 2026-01-01 2026-02-01\n"
+                   "podctl --as emma --home anna free-busy 2026-01-01 2026-02-01"},
+      [options](Session& session) { return ShowFreeBusy(session, *options); });
+  busy->add_option("FROM", options->from, "A date is midnight UTC")->required();
+  busy->add_option("TO", options->to, "At most 400 days later")->required();
+  busy->add_option("--time-zone", options->time_zone, "For times without a zone [UTC]")
       ->type_name("ZONE");
 
   CLI::App* const print =

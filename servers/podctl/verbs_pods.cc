@@ -110,6 +110,17 @@ absl::Status ShowUsers(Session& session) {
       {{"UID", &UserEntry::uid}, {"NAME", &UserEntry::name}, {"POD", &UserEntry::pod}});
 }
 
+absl::Status ShowGroups(Session& session) {
+  using servers::GroupEntry;
+  return session.ShowList<GroupEntry>(
+      "groups", {.path = {"groups"}},
+      {{"GROUP", &GroupEntry::id},
+       {"NAME", &GroupEntry::name},
+       {"USERS", [](const GroupEntry& group) { return std::to_string(group.users); }},
+       {"MEMBERS",
+        [](const GroupEntry& group) { return fmt::format("{}", fmt::join(group.members, " ")); }}});
+}
+
 absl::Status ShowHomes(Session& session) {
   using store::HomeInfo;
   return session.ShowList<HomeInfo>(
@@ -117,6 +128,21 @@ absl::Status ShowHomes(Session& session) {
       {{"HOME", &HomeInfo::uid}, {"POD", &HomeInfo::pod}, {"CREATED", [](const HomeInfo& home) {
                                                              return ShortTime(home.created);
                                                            }}});
+}
+
+absl::Status CheckHome(Session& session, const std::string& home) {
+  PODKIT_ASSIGN_OR_RETURN(const std::string body,
+                          session.Call({.method = "POST", .path = {"homes", home, "check"}}));
+  PODKIT_ASSIGN_OR_RETURN(const auto problems,
+                          servers::FromJsonMember<std::vector<std::string>>("problems", body));
+  if (session.json()) {
+    session.Print(body + '\n');
+  } else {
+    session.Print(problems.empty() ? "sound\n" : fmt::format("{}\n", fmt::join(problems, "\n")));
+  }
+  if (problems.empty()) return absl::OkStatus();
+  return absl::DataLossError(
+      fmt::format("the home of '{}' is damaged: restore it from a backup", home));
 }
 
 absl::Status ShowMessages(Session& session) {
@@ -157,11 +183,25 @@ void AddPodVerbs(CommandLine* line) {
              .description = "The directory: who there is, and on which pod each one lives",
              .examples = "podctl users"},
             ShowUsers);
+  line->Add(
+      {.name = "groups",
+       .group = kGroup,
+       .description = "The groups of the directory, to be invited or delegated to as users are",
+       .examples = "podctl groups"},
+      ShowGroups);
   line->Add({.name = "homes",
              .group = kGroup,
              .description = "The homes that exist on this pod",
              .examples = "podctl homes\npodctl --pod B homes"},
             ShowHomes);
+  auto home = std::make_shared<std::string>();
+  line->Add({.name = "check",
+             .group = kGroup,
+             .description = "Read the whole file of a home and say what is wrong with it",
+             .examples = "podctl check anna\npodctl --pod B check emma"},
+            [home](Session& session) { return CheckHome(session, *home); })
+      ->add_option("HOME", *home, "Uid of a user who lives on the pod")
+      ->required();
   line->Add({.name = "messages",
              .group = kGroup,
              .description = "Messages to other homes that wait for their delivery",

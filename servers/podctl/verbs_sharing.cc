@@ -26,10 +26,16 @@ Column<T> StatusColumn() {
   return {"STATUS", [](const T& one) { return std::string(conduit::EnumName(one.status)); }};
 }
 
+// How a viewer came to be invited.
+std::string InvitedBy(const ShareInfo& share) {
+  return share.is_group ? "group" : share.through_group ? "its groups" : "name";
+}
+
 absl::Status ShowShares(Session& session, const std::string& collection) {
   PODKIT_ASSIGN_OR_RETURN(auto path, session.CollectionPath(collection, {"shares"}));
   return session.ShowList<ShareInfo>("shares", {.path = std::move(path)},
                                      {{"VIEWER", &ShareInfo::viewer_uid},
+                                      {"BY", InvitedBy},
                                       AccessColumn<ShareInfo>(),
                                       StatusColumn<ShareInfo>(),
                                       {"SUMMARY", &ShareInfo::summary},
@@ -124,7 +130,7 @@ void AddOwnerVerbs(CommandLine* line, const std::shared_ptr<Options>& options) {
   CLI::App* const invite = line->Add(
       {.name = "invite",
        .group = kGroup,
-       .description = "Share a collection with a user, on this pod or another",
+       .description = "Share a collection with a user or a group, on this pod or another",
        .details = "Invites again who declined; changes access or summary of a share that is.",
        .examples = "podctl --as anna invite work emma\n"
                    "podctl --as anna invite work emma --access read-write --summary 'Our plan'"},
@@ -133,7 +139,8 @@ void AddOwnerVerbs(CommandLine* line, const std::shared_ptr<Options>& options) {
                       options->summary);
       });
   invite->add_option("COLLECTION", options->collection, "Name of the collection")->required();
-  invite->add_option("USER", options->viewer, "Uid of the user to invite")->required();
+  invite->add_option("USER", options->viewer, "Uid of the user to invite, or id of a group")
+      ->required();
   invite->add_option("--access", options->access, "read-write, read or busy [read]")
       ->type_name("ACCESS")
       ->check(CLI::IsMember({"read-write", "read", "busy"}));
@@ -143,13 +150,13 @@ void AddOwnerVerbs(CommandLine* line, const std::shared_ptr<Options>& options) {
   CLI::App* const uninvite =
       line->Add({.name = "uninvite",
                  .group = kGroup,
-                 .description = "Take a collection back from a user",
+                 .description = "Take a collection back from a user or a group",
                  .examples = "podctl --as anna uninvite work emma"},
                 [options](Session& session) {
                   return Uninvite(session, options->collection, options->viewer);
                 });
   uninvite->add_option("COLLECTION", options->collection, "Name of the collection")->required();
-  uninvite->add_option("USER", options->viewer, "Uid of the user")->required();
+  uninvite->add_option("USER", options->viewer, "Uid of the user, or id of the group")->required();
 
   line->Add({.name = "shares",
              .group = kGroup,

@@ -52,6 +52,19 @@ AdminAnswer ListUsers(const AdminCall& call) {
   return Member("users", entries);
 }
 
+AdminAnswer ListGroups(const AdminCall& call) {
+  const store::UserDirectory& directory = call.store().directory();
+  std::vector<GroupEntry> entries;
+  for (store::Group& group : directory.AllGroups()) {
+    const auto users = static_cast<int64_t>(directory.UsersIn(group.id).size());
+    entries.push_back({.id = std::move(group.id),
+                       .name = std::move(group.name),
+                       .members = std::move(group.members),
+                       .users = users});
+  }
+  return Member("groups", entries);
+}
+
 AdminAnswer ListMessages(const AdminCall& call) {
   PODKIT_ASSIGN_OR_RETURN(const auto pending, call.store().PendingMessages());
   std::vector<MessageEntry> entries;
@@ -76,6 +89,10 @@ AdminAnswer ListHomes(const AdminCall& call) { return Member("homes", call.store
 AdminAnswer GetHome(const AdminCall& call) {
   PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
   return Value(home->Info());
+}
+
+AdminAnswer CheckHome(const AdminCall& call) {
+  return Member("problems", call.store().CheckHome(call.Param("home")));
 }
 
 AdminAnswer GetHomeToken(const AdminCall& call) {
@@ -112,6 +129,38 @@ AdminAnswer ListNotifications(const AdminCall& call) {
 AdminAnswer RemoveNotification(const AdminCall& call) {
   PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
   return Done(home->RemoveNotification(call.Param("notification")));
+}
+
+AdminAnswer GetSyncTokens(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Member("tokens", home->SyncTokens());
+}
+
+AdminAnswer GetFreeBusy(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto query, call.BusyQuery());
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Value(home->FindFreeBusy(query));
+}
+
+AdminAnswer ListDelegates(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Member("delegates", home->Delegates());
+}
+
+AdminAnswer SetDelegate(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto terms, call.Body<DelegateTerms>());
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Value(home->SetDelegate(call.Param("principal"), terms.access));
+}
+
+AdminAnswer RemoveDelegate(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Done(home->RemoveDelegate(call.Param("principal")));
+}
+
+AdminAnswer ListDelegators(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
+  return Member("delegators", home->Delegators());
 }
 
 // A collection.
@@ -261,9 +310,11 @@ constexpr AdminRoute kRoutes[] = {
     {"POST", "/pings", PingPods},
     {"POST", "/pods/{pod}/ping", PingPod},
     {"GET", "/users", ListUsers},
+    {"GET", "/groups", ListGroups},
     {"GET", "/messages", ListMessages},
     {"GET", "/homes", ListHomes},
     {"GET", "/homes/{home}", GetHome},
+    {"POST", "/homes/{home}/check", CheckHome},
     {"GET", "/homes/{home}/token", GetHomeToken},
     {"GET", "/homes/{home}/changes", GetHomeChanges},
     {"GET", "/homes/{home}/invitations", ListInvitations},
@@ -271,6 +322,12 @@ constexpr AdminRoute kRoutes[] = {
     {"POST", "/homes/{home}/invitations/{share}/decline", DeclineInvitation},
     {"GET", "/homes/{home}/notifications", ListNotifications},
     {"DELETE", "/homes/{home}/notifications/{notification}", RemoveNotification},
+    {"GET", "/homes/{home}/tokens", GetSyncTokens},
+    {"GET", "/homes/{home}/free-busy", GetFreeBusy},
+    {"GET", "/homes/{home}/delegates", ListDelegates},
+    {"PUT", "/homes/{home}/delegates/{principal}", SetDelegate},
+    {"DELETE", "/homes/{home}/delegates/{principal}", RemoveDelegate},
+    {"GET", "/homes/{home}/delegators", ListDelegators},
     {"GET", "/homes/{home}/collections", ListCollections},
     {"POST", "/homes/{home}/collections", CreateCollection},
     {"GET", "/homes/{home}/collections/{collection}", GetCollection},

@@ -76,4 +76,11 @@ absl::StatusOr<store::Query> AdminCall::SearchQuery() const {
   return query;
 }
 
+absl::StatusOr<store::FreeBusyQuery> AdminCall::BusyQuery() const {
+  PODKIT_ASSIGN_OR_RETURN(const store::Query range, SearchQuery());
+  if (!range.start || !range.end) return BadRequest("start and end: give both");
+  return store::FreeBusyQuery{
+      .start = *range.start, .end = *range.end, .time_zone = Query("time_zone")};
+}
+
 }  // namespace podkit::servers

@@ -53,6 +53,7 @@ class AdminCall {
   // From If-Match and If-None-Match.
   absl::StatusOr<store::Precondition> Condition() const;
   absl::StatusOr<store::Query> SearchQuery() const;
+  absl::StatusOr<store::FreeBusyQuery> BusyQuery() const;
 
  private:
   const PodServices& pod_;

@@ -27,10 +27,12 @@ class Pod {
     conduit::Pod own{.id = "A", .hosts = {"http://127.0.0.1:1"}};
     conduit_ =
         std::make_unique<conduit::Conduit>(ValueOf(conduit::Pods::Create({own}, "A")), &network_);
-    store_ = ValueOf(store::Store::Open(
-        {.folder = folder_.File("data")},
-        ValueOf(store::FileUserDirectory::Create({{"ann", "Ann", "A"}, {"bob", "Bob", "A"}})),
-        conduit_.get(), "A"));
+    store_ =
+        ValueOf(store::Store::Open({.folder = folder_.File("data")},
+                                   ValueOf(store::FileUserDirectory::Create(
+                                       {{"ann", "Ann", "A"}, {"bob", "Bob", "A"}},
+                                       {{.id = "staff", .name = "Staff", .members = {"bob"}}})),
+                                   conduit_.get(), "A"));
     const PodServices services{.store = store_.get(),
                                .conduit = conduit_.get(),
                                .data_folder = folder_.File("data"),
@@ -141,6 +143,29 @@ TEST_CASE("A collection is renamed and changed in one request", "[podd][admin]")
   CHECK(pod.Send("PATCH", "/homes/ann/collections/work", "{}").status == 404);
 }
 
+TEST_CASE("Delegates, tokens and free-busy time are asked of a home", "[podd][admin]") {
+  Pod pod;
+  CHECK(pod.Send("GET", "/groups").body ==
+        R"({"groups":[{"id":"staff","name":"Staff","members":["bob"],"users":1}]})");
+  CHECK(pod.SendAs("ann", "PUT", "/homes/ann/delegates/bob", R"({"access": "all"})").status == 400);
+  CHECK(pod.SendAs("bob", "PUT", "/homes/ann/delegates/bob", R"({"access": "read"})").status ==
+        403);
+  CHECK(pod.SendAs("ann", "PUT", "/homes/ann/delegates/staff", R"({"access": "read"})").body ==
+        R"({"principal":"staff","is_group":true,"access":"read"})");
+  CHECK_THAT(pod.SendAs("ann", "GET", "/homes/ann/delegates").body, Catch::Contains("staff"));
+  CHECK(pod.SendAs("bob", "GET", "/homes/ann/collections").status == 200);
+  CHECK_THAT(pod.SendAs("bob", "GET", "/homes/ann/tokens").body,
+             Catch::Contains(R"({"tokens":[{"name":"calendar","sync_token":"data:,)"));
+  const std::string range = "&start=2026-01-01T00:00:00Z&end=2026-02-01T00:00:00Z";
+  CHECK(pod.Send("GET", "/homes/ann/free-busy?actor=bob" + range).body ==
+        R"({"periods":[],"unknown":[]})");
+  CHECK(pod.Send("GET", "/homes/ann/free-busy?start=2026-01-01T00:00:00Z").status == 400);
+  CHECK(pod.SendAs("bob", "GET", "/homes/bob/delegators").status == 200);
+  CHECK(pod.SendAs("ann", "DELETE", "/homes/ann/delegates/staff").status == 204);
+  CHECK(pod.SendAs("ann", "DELETE", "/homes/ann/delegates/staff").status == 404);
+  CHECK(pod.SendAs("bob", "GET", "/homes/ann/collections").status == 403);
+}
+
 TEST_CASE("The pod is described with its users, homes and pods", "[podd][admin]") {
   Pod pod;
   pod.Send("GET", "/homes/ann/collections");
@@ -152,6 +177,8 @@ TEST_CASE("The pod is described with its users, homes and pods", "[podd][admin]"
   CHECK_THAT(pod.Send("GET", "/users").body, Catch::Contains(R"("name":"Bob")"));
   CHECK_THAT(pod.Send("GET", "/homes").body, Catch::Contains(R"("uid":"ann")"));
   CHECK_THAT(pod.Send("GET", "/pods").body, Catch::Contains(R"("own":true)"));
+  CHECK(pod.Send("POST", "/homes/ann/check").body == R"({"problems":[]})");
+  CHECK(pod.Send("POST", "/homes/bob/check").status == 404);
   CHECK(pod.Send("GET", "/messages").body == R"({"messages":[]})");
   CHECK(pod.Send("POST", "/pings").body == R"({"pings":[]})");
   CHECK(pod.Send("POST", "/pods/B/ping").status == 404);
