@@ -41,12 +41,18 @@ struct Side {
                 }};
   }
   uint64_t Call(std::string body) {
-    return link->Start(
-        {.content_type = "application/json", .body = std::move(body)},
-        [this](absl::StatusOr<WireReply> reply) {
-          events.push_back(reply.ok() ? std::to_string(reply->status) + " " + reply->body
-                                      : std::string(OutcomeName(OutcomeOf(reply.status()))));
-        });
+    return link->Start({.content_type = "application/json", .body = std::move(body)},
+                       [this](absl::StatusOr<WireReply> reply) {
+                         events.push_back(reply.ok()
+                                              ? std::to_string(reply->status) + " " + reply->body
+                                              : EndOf(reply.status()));
+                       });
+  }
+  static std::string EndOf(const absl::Status& failure) {
+    std::string end(OutcomeName(OutcomeOf(failure)));
+    const auto overloaded = GetError<Overloaded>(failure);
+    if (overloaded) end += ", again in " + absl::FormatDuration(overloaded->retry_after);
+    return end;
   }
   std::vector<std::string> Take() { return std::exchange(events, {}); }
 };
@@ -158,9 +164,9 @@ TEST_CASE("A call is answered later, once, from wherever", "[mux][link]") {
   bed.b.held[2]->Reply({.status = 500, .body = "again"});
   bed.b.held[2]->Refuse(absl::Seconds(1));
   bed.b.held[1].reset();  // Dropped.
-  bed.b.held[0]->Refuse(absl::Seconds(1));
+  bed.b.held[0]->Refuse(absl::Milliseconds(1500));
   bed.pump.Pump();
-  CHECK(bed.a.Take() == Strings{"201 third", "500 ", "not_executed"});
+  CHECK(bed.a.Take() == Strings{"201 third", "500 ", "not_executed, again in 1.5s"});
 }
 
 TEST_CASE("A cancel reaches the responder, and no success comes after it", "[mux][link]") {

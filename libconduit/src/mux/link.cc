@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "fmt/format.h"
+#include "podkit/conduit/error.h"
 
 namespace podkit::conduit::internal {
 namespace {
@@ -16,6 +17,13 @@ constexpr size_t kKeptEvents = 256;
 HandshakeConfig WithBinding(HandshakeConfig identity, const ByteStream& stream) {
   identity.channel_binding = stream.ChannelBinding();
   return identity;
+}
+
+absl::Status StatusOf(const MuxFailure& failure) {
+  if (failure.retry_after <= absl::ZeroDuration()) {
+    return TransportError(failure.outcome, failure.why);
+  }
+  return conduit::MakeError(Overloaded{failure.retry_after}, failure.why);
 }
 
 template <typename T>
@@ -286,7 +294,7 @@ void MuxLink::RunBatch() {
                           .content_type = std::string(ContentName(event.content)),
                           .body = std::move(event.body)});
     } else if constexpr (std::is_same_v<Event, MuxFailure>) {
-      (*done++)(TransportError(event.outcome, event.why));
+      (*done++)(StatusOf(event));
     } else if constexpr (std::is_same_v<Event, MuxCall>) {
       const auto incoming = std::move(*call++);
       if (handlers_.on_call) handlers_.on_call(incoming);

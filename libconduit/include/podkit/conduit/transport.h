@@ -87,7 +87,8 @@ class Transport {
 
   // Sends the request and calls `done` with the reply, whatever its status, or with a
   // TransportError that tells kNotExecuted from kUnknown, kTimedOut (soon after the deadline) and
-  // kCancelled (soon after the stop). Does not block.
+  // kCancelled (soon after the stop); Overloaded (kNotExecuted) where the host says when to come
+  // back. Does not block.
   virtual void Send(Sending sending) = 0;
 };
 
