@@ -12,9 +12,11 @@
 #include "fmt/format.h"
 #include "host_order.h"
 #include "log_limiter.h"
+#include "meeting.h"
 #include "outcome.h"
 #include "outgoing_call.h"
 #include "responders.h"
+#include "served_commands.h"
 #include "utf8.h"
 
 namespace podkit::conduit {
@@ -42,6 +44,20 @@ struct Cancel {
   using Response = Nothing;
   using Errors = ErrorList<>;
 };
+
+// Answers pods that ask what this one serves.
+void HandleMeeting(Conduit& conduit, internal::ServedCommands& served, const std::string& version) {
+  using internal::DescribeCommands;
+  using internal::Hello;
+  conduit.Handle<Hello>([&](const CallContext&, const Hello::Arguments&) {
+    return absl::StatusOr<Hello::Response>({.version = version, .commands = served.List()});
+  });
+  conduit.Handle<DescribeCommands>(
+      [&](const CallContext&, const DescribeCommands::Arguments& arguments) {
+        return absl::StatusOr<DescribeCommands::Response>(
+            {.schemas = served.Describe(arguments.names)});
+      });
+}
 
 }  // namespace
 
@@ -77,6 +93,7 @@ struct Conduit::Impl {
   internal::Authenticator authenticator;
   internal::HostOrder hosts;
   internal::Responders responders;
+  internal::ServedCommands served;
   internal::CallEnvironment environment;
   internal::LogLimiter refusal_log{10, absl::Minutes(1)};
 
@@ -187,6 +204,7 @@ Conduit::Conduit(std::shared_ptr<Pods> pods, Transport* transport, ConduitOption
         return absl::OkStatus();
       },
       {.quick = true});
+  HandleMeeting(*this, impl_->served, impl_->options.version);
 }
 
 Conduit::~Conduit() {
@@ -205,7 +223,9 @@ Transport& Conduit::transport() const { return *impl_->transport; }
 absl::Time Conduit::Now() const { return impl_->now(); }
 
 void Conduit::Register(const CommandInfo& info, std::vector<std::string_view> errors,
-                       const HandleOptions& options, Responder responder) {
+                       CommandSchema (*schema)(), const HandleOptions& options,
+                       Responder responder) {
+  impl_->served.Add(info.name, schema);
   impl_->responders.Register(info, std::move(errors), options, std::move(responder));
 }
 

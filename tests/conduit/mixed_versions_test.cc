@@ -2,6 +2,9 @@
 #include <random>
 
 #include "cheese.h"
+#include "meeting.h"
+#include "mux_bed.h"
+#include "peer_schemas.h"
 #include "schema_samples.h"
 #include "two_pods.h"
 
@@ -236,6 +239,62 @@ TEST_CASE("Where no break is found, every value fits", "[conduit][versions][comp
   }
   CHECK(compatible > 1000);
   CHECK(broken > 1000);
+}
+
+TEMPLATE_TEST_CASE("A pod says which commands it serves, its own ones included",
+                   "[conduit][versions][meeting]", InProcessBed, HttpBed, MuxBed) {
+  TestType bed({.version = "7.1"});
+  ServeNew(bed.b);
+  const auto hello = ValueOf(bed.a.template Call<internal::Hello>("B"));
+  CHECK(hello.version == "7.1");
+  std::map<std::string, std::pair<int, std::string>> said;
+  for (const auto& one : hello.commands) said[one.name] = {one.since, one.fingerprint};
+  CHECK(said.size() == hello.commands.size());
+  CHECK(said["eat-cheez"] == std::pair(3, Fingerprint(SchemaOf<NewEatCheez>())));
+  CHECK(said["ping"] == std::pair(1, Fingerprint(SchemaOf<Ping>())));
+  CHECK(said.size() == 5);
+  for (const char* name : {"cancel", "hello", "describe-commands"}) CHECK(said.contains(name));
+  // A has nothing to eat.
+  CHECK(ValueOf(bed.b.template Call<internal::Hello>("A")).commands.size() == 4);
+}
+
+TEST_CASE("A pod describes the commands that it is asked for, and all if none is named",
+          "[conduit][versions][meeting]") {
+  InProcessBed bed;
+  ServeNew(bed.b);
+  using internal::DescribeCommands;
+  const auto describe = [&](std::vector<std::string> names) {
+    return ValueOf(bed.a.Call<DescribeCommands>("B", {.names = std::move(names)})).schemas;
+  };
+  const auto asked = describe({"eat-cheez", "none", "eat-cheez"});
+  REQUIRE(asked.size() == 1);
+  const auto schema = ValueOf(FromJson<CommandSchema>(asked.at("eat-cheez").text));
+  CHECK(Fingerprint(schema) == Fingerprint(SchemaOf<NewEatCheez>()));
+  CHECK(describe({"none"}).empty());
+  CHECK(describe({}).size() == 5);
+}
+
+TEST_CASE("What a pod says of itself decides which calls are sent to it",
+          "[conduit][versions][meeting]") {
+  InProcessBed bed({.version = "7.1"});
+  ServeNew(bed.b);
+  internal::PeerSchemas peers;
+  const internal::PeerSchemas::Peer peer{"B", "B"};
+  using Step = internal::PeerSchemas::Step;
+  const auto decide = [&](const CommandSchema& schema) {
+    const auto request = JsonDocument::Parse(R"({"arguments":[],"keywords":{"name":"brie"}})");
+    return peers.Decide(peer, {schema, Fingerprint(schema)}, request->root(), bed.clock.Now());
+  };
+  REQUIRE(decide(SchemaOf<EatCheez>()).step == Step::kHello);
+  peers.Met(peer, ValueOf(bed.a.Call<internal::Hello>("B")), bed.clock.Now());
+  CHECK(decide(SchemaOf<NewEatCheez>()).step == Step::kSend);
+  REQUIRE(decide(SchemaOf<EatCheez>()).step == Step::kDescribe);
+  peers.Described(peer, "eat-cheez", ValueOf(bed.a.Call<internal::DescribeCommands>("B")));
+  CHECK(decide(SchemaOf<EatCheez>()).step == Step::kSend);
+  const auto refused = decide(SchemaOf<Rename>());
+  CHECK(refused.step == Step::kRefuse);
+  CHECK(OutcomeOf(refused.refusal) == Outcome::kNotImplemented);
+  CHECK(GetError<UnknownAction>(refused.refusal)->version == "7.1");
 }
 
 }  // namespace podkit::conduit

@@ -32,6 +32,7 @@
 #include "podkit/conduit/command.h"
 #include "podkit/conduit/pods.h"
 #include "podkit/conduit/scheduler.h"
+#include "podkit/conduit/schema.h"
 #include "podkit/conduit/transport.h"
 
 namespace podkit::conduit {
@@ -139,7 +140,7 @@ class Conduit {
   struct Impl;
 
   void Register(const CommandInfo& info, std::vector<std::string_view> errors,
-                const HandleOptions& options, Responder responder);
+                CommandSchema (*schema)(), const HandleOptions& options, Responder responder);
   // Sends a call whose own members are `envelope`, an object; `done` gets the document of a reply
   // whose result is "ok", or the error that it holds.
   void Exchange(std::string_view pod, const CommandInfo& info, std::string envelope,
@@ -168,7 +169,7 @@ void Conduit::Handle(R responder, const HandleOptions& options) {
                   "a responder takes (const CallContext&, const Arguments&)");
   }
   Register(
-      C::kInfo, C::Errors::Classes(), options,
+      C::kInfo, C::Errors::Classes(), &SchemaOf<C>, options,
       [responder = std::move(responder)](const CallContext& context,
                                          const JsonValue& request) -> absl::StatusOr<std::string> {
         Target target{};
