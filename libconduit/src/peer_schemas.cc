@@ -35,7 +35,7 @@ PeerSchemas::Decision RefuseChanged(const PeerSchemas::Peer& peer, const Command
 }  // namespace
 
 PeerSchemas::Decision PeerSchemas::Decide(const Peer& peer, const Own& own,
-                                          const JsonValue& request, absl::Time now) {
+                                          std::string_view request, absl::Time now) {
   MutexLock lock(&mutex_);
   const auto found = known_.find(peer);
   if (found == known_.end()) return {.step = Step::kHello};
@@ -57,7 +57,7 @@ PeerSchemas::Decision PeerSchemas::Decide(const Peer& peer, const Own& own,
 
 PeerSchemas::Decision PeerSchemas::DecideServed(const Peer& peer, const Knowledge& knowledge,
                                                 Served& served, const Own& own,
-                                                const JsonValue& request) {
+                                                std::string_view request) {
   if (served.fingerprint == own.fingerprint) return {};
   if (!served.described) return {.step = Step::kDescribe};
   if (!served.readable) return {};
@@ -74,7 +74,9 @@ PeerSchemas::Decision PeerSchemas::DecideServed(const Peer& peer, const Knowledg
                                        [](const SchemaBreak& one) { return one.in_call; });
   if (!may_not_fit) return {};
   // Of the values it depends; these are at hand.
-  const absl::Status status = CheckRequest(served.schema, request);
+  const auto values = JsonDocument::Parse(std::string(request));
+  const absl::Status status =
+      values.ok() ? CheckRequest(served.schema, values->root()) : values.status();
   if (status.ok()) return {};
   return RefuseChanged(peer, own.schema, knowledge.version,
                        fmt::format("this call: {}", std::string(status.message())));

@@ -52,9 +52,9 @@ class PeerSchemas {
     absl::Status refusal;
   };
 
-  // What is to be done for a call of the command `own`, whose request has the members `request`.
-  // Ask again after a hello or a description.
-  Decision Decide(const Peer& peer, const Own& own, const JsonValue& request, absl::Time now);
+  // What is to be done for a call of the command `own`, whose request has the members `request`, a
+  // JSON object; it is read only if it depends on that. Ask again after a hello or a description.
+  Decision Decide(const Peer& peer, const Own& own, std::string_view request, absl::Time now);
 
   // The host answered Hello.
   void Met(const Peer& peer, const Hello::Response& answer, absl::Time now);
@@ -84,7 +84,7 @@ class PeerSchemas {
   };
 
   static Decision DecideServed(const Peer& peer, const Knowledge& knowledge, Served& served,
-                               const Own& own, const JsonValue& request);
+                               const Own& own, std::string_view request);
 
   Mutex mutex_;
   std::map<Peer, Knowledge> known_ ABSL_GUARDED_BY(mutex_);

@@ -282,8 +282,8 @@ TEST_CASE("What a pod says of itself decides which calls are sent to it",
   const internal::PeerSchemas::Peer peer{"B", "B"};
   using Step = internal::PeerSchemas::Step;
   const auto decide = [&](const CommandSchema& schema) {
-    const auto request = JsonDocument::Parse(R"({"arguments":[],"keywords":{"name":"brie"}})");
-    return peers.Decide(peer, {schema, Fingerprint(schema)}, request->root(), bed.clock.Now());
+    const char* const request = R"({"arguments":[],"keywords":{"name":"brie"}})";
+    return peers.Decide(peer, {schema, Fingerprint(schema)}, request, bed.clock.Now());
   };
   REQUIRE(decide(SchemaOf<EatCheez>()).step == Step::kHello);
   peers.Met(peer, ValueOf(bed.a.Call<internal::Hello>("B")), bed.clock.Now());

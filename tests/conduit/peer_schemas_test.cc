@@ -38,8 +38,7 @@ struct Calling {
   absl::Time now = kNow;
 
   PeerSchemas::Decision Decide(const EatCheez::Arguments& arguments = {.name = "brie"}) {
-    const auto request = JsonDocument::Parse(EncodeCall<EatCheez>({}, arguments));
-    return peers.Decide(kPeer, own, request->root(), now);
+    return peers.Decide(kPeer, own, EncodeCall<EatCheez>({}, arguments), now);
   }
   // Through the steps that it takes, to its end.
   PeerSchemas::Decision Meet(const Theirs& theirs,
@@ -85,9 +84,8 @@ TEST_CASE("A host is met before the first call, and again after a minute", "[con
 TEST_CASE("Each host of a pod is met by itself", "[conduit][peers]") {
   Calling calling;
   REQUIRE(calling.Meet(Theirs().Serve(SchemaOf<EatCheez>())).step == Step::kSend);
-  const auto request = JsonDocument::Parse("{}");
   for (const PeerSchemas::Peer& other : {PeerSchemas::Peer{"B", "b2"}, {"C", "b1"}}) {
-    CHECK(calling.peers.Decide(other, calling.own, request->root(), kNow).step == Step::kHello);
+    CHECK(calling.peers.Decide(other, calling.own, "{}", kNow).step == Step::kHello);
   }
   calling.peers.Forget(kPeer);
   CHECK(calling.Decide().step == Step::kHello);
