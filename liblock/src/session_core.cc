@@ -341,9 +341,13 @@ void Session::Core::Reconcile() {
   }
   for (const auto& [store, token] : believed) {
     if (!LoseLock(store, token)) continue;  // Given back meanwhile.
-    events_.push_back({.kind = SessionEvent::Kind::kLockLost,
-                       .grant = {.store = store, .token = token},
-                       .reason = "the directory does not know of the grant"});
+    // Not in one expression, which g++ 12 takes for uninitialized when it optimises.
+    SessionEvent event;
+    event.kind = SessionEvent::Kind::kLockLost;
+    event.grant.store = store;
+    event.grant.token = token;
+    event.reason = "the directory does not know of the grant";
+    events_.push_back(std::move(event));
   }
 }
 
