@@ -122,10 +122,10 @@ absl::StatusOr<DirectoryState::AcquireAnswer> DirectoryState::Acquire(
   if (row.session == request.session && row.request == request.request_id) {
     return AcquireAnswer{.grant = GrantOf(row)};
   }
-  if (row.session == request.session && (row.request.empty() || request.take_over)) {
-    store.row.request = request.request_id;
-    Keep(store);
-    return AcquireAnswer{.grant = GrantOf(row)};
+  if (row.session == request.session && (row.request.empty() || row.token == request.take_over)) {
+    // A new token: what the host sent about the old one may still be on its way.
+    return AcquireAnswer{
+        .grant = GrantTo(store, *session, request.request_id, row.reason, row.position)};
   }
   if (row.session.empty()) {
     return AcquireAnswer{

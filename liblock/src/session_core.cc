@@ -186,14 +186,17 @@ absl::Status Session::Core::Cancel(const std::string& store, const std::string& 
 }
 
 absl::StatusOr<std::unique_ptr<WriteLock>> Session::Core::Claim(const std::string& store) {
-  bool granted = false;
+  Token granted = 0;
   {
     MutexLock lock(&mutex_);
-    granted = granted_.contains(store);
+    const auto found = granted_.find(store);
+    if (found != granted_.end()) granted = found->second.token;
   }
-  if (!granted) return MakeLockError({.error = LockError::kLockLost, .store = store}, "no grant");
+  if (granted == 0) {
+    return MakeLockError({.error = LockError::kLockLost, .store = store}, "no grant");
+  }
   auto lock = Acquire(
-      {.session = options_.id, .request_id = NewRequestId(), .store = store, .take_over = true});
+      {.session = options_.id, .request_id = NewRequestId(), .store = store, .take_over = granted});
   if (GetLockError(lock.status()).error != LockError::kAlreadyAcquired) return lock;
   return MakeLockError({.error = LockError::kLockLost, .store = store},
                        "another host has it since");

@@ -40,7 +40,7 @@ class SessionBed : public Network {
     options.id = id;
     options.retry_for = absl::ZeroDuration();
     options.steady_clock = [this] { return bed.clock().Steady(); };
-    options.random = [this] { return "random bytes " + std::to_string(100 + ++random); };
+    options.random = [this] { return std::to_string(10'000'000 + ++random) + " random"; };
     options.on_event = [this, host](const SessionEvent& event) { events[host].push_back(event); };
     options.threads = false;
     return options;
@@ -242,7 +242,7 @@ TEST_CASE("A hand-over that was refused leaves the store as it was", "[session]"
   CHECK(bed.events["beta"][0].grant.token == token);
   CHECK(ErrorOf(alpha->Claim("ann")).error == LockError::kLockLost);
   const auto claimed = ValueOf(beta->Claim("ann"));
-  CHECK(claimed->token() == token);
+  CHECK(claimed->token() > token);
   CHECK(claimed->grant().position == 12);
   CHECK_FALSE(claimed->saved());  // What came after the head is not in it.
 }
@@ -303,7 +303,7 @@ TEST_CASE("A host that was restarted claims what its session still holds", "[ses
   alpha->Step();
   REQUIRE(bed.Kinds("alpha") == std::vector{Kind::kGranted});
   const auto lock = ValueOf(alpha->Claim("ann"));
-  CHECK(lock->token() == token);
+  CHECK(lock->token() > token);
   CHECK(ErrorOf(alpha->Claim("ann")).error == LockError::kLockLost);
 }
 
@@ -376,7 +376,7 @@ TEST_CASE("A restart of the directory takes no lock, and what it forgot to say i
   CHECK(ErrorOf(broken->Check()).error == LockError::kLockLost);
   CHECK(bed.Kinds("alpha") == std::vector{Kind::kLockLost});
   REQUIRE(bed.Kinds("beta") == std::vector{Kind::kGranted});
-  CHECK(ValueOf(beta->Claim("cid"))->token() == token);
+  CHECK(ValueOf(beta->Claim("cid"))->token() > token);
 }
 
 TEST_CASE("A session closes what it holds, and one without a host is refused", "[session]") {

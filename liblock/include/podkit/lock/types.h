@@ -78,9 +78,10 @@ struct AcquireRequest {
   Priority priority = Priority::kInteractive;
   bool ask_holder = false;  // While waiting, politely ask the holder to hand over.
   bool create = false;      // A store that is not there is made.
-  // Take over what another request of this session got: after a restart of the host. What was
-  // handed over to the session, or woken, is taken over in any case.
-  bool take_over = false;
+  // Take over what another request of this session got, under a new token: after a restart of the
+  // host. The token of that grant; 0: do not. What was handed over to the session, or woken, is
+  // taken over in any case.
+  Token take_over = 0;
 };
 
 // Moves the head of a held store.
