@@ -121,6 +121,8 @@ struct WriteLock::Core {
   bool saving ABSL_GUARDED_BY(mutex) = false;
   // The directory was asked to end the grant, and has not refused: perhaps others have it now.
   bool ending ABSL_GUARDED_BY(mutex) = false;
+  // Such a request was not answered: it may still arrive, whatever was said to a later one.
+  bool unsure ABSL_GUARDED_BY(mutex) = false;
   // A change of the head that was not answered: perhaps it happened.
   std::optional<HeadChange> unanswered ABSL_GUARDED_BY(mutex);
   Head head ABSL_GUARDED_BY(mutex);

@@ -63,7 +63,8 @@ absl::Status WriteLock::Core::End(const absl::Status& status) {
   const bool released = error == LockError::kAlreadyReleased;
   if (!status.ok() && !released) {
     MutexLock lock(&mutex);
-    ending = error == LockError::kDirectoryUnavailable;
+    unsure = unsure || error == LockError::kDirectoryUnavailable;
+    ending = unsure;
   }
   if (!status.ok() && !released) return Heed(status);
   bool first = false;
