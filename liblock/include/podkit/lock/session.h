@@ -88,8 +88,8 @@ class Session {
   // Ends the Acquire of this name with kCancelled.
   absl::Status Cancel(const std::string& store, const std::string& cancel_name);
   // The lock of a store that was granted without an Acquire, or to this session before a restart;
-  // see SessionEvent::kGranted. kLockLost if there is no such grant; if it was broken a moment ago
-  // and the store is free, the lock is one of a new grant.
+  // see SessionEvent::kGranted. It has a new token. kLockLost if there is no such grant; if it was
+  // broken a moment ago and the store is free, the lock is one of a new grant.
   absl::StatusOr<std::unique_ptr<WriteLock>> Claim(const std::string& store);
 
   // Ends the session: every lock that is still held is abandoned.
