@@ -435,7 +435,7 @@ TEST_CASE("No schedule gives a store two writers, a token twice, or loses what w
                   seen.stale_writes, seen.expired, seen.crashes, seen.late));
   if (wanted != nullptr) WARN("all passed");
   if (replay != nullptr) return;
-  const auto often = static_cast<int64_t>(count / 10);
+  const auto often = static_cast<int64_t>(count / 100);
   for (const int64_t times : {seen.handed_over, seen.woken, seen.heads, seen.stale_writes,
                               seen.expired, seen.crashes, seen.late}) {
     CHECK(times > often);
