@@ -1,5 +1,6 @@
 #include "podkit/conduit/conduit.h"
 
+#include <atomic>
 #include <map>
 #include <utility>
 
@@ -10,7 +11,8 @@
 #include "common/worker_pool.h"
 #include "envelope.h"
 #include "fmt/format.h"
-#include "host_order.h"
+#include "hosts/pod_hosts.h"
+#include "hosts/random.h"
 #include "log_limiter.h"
 #include "meeting.h"
 #include "outcome.h"
@@ -31,6 +33,14 @@ constexpr absl::Duration kCancelTimeout = absl::Seconds(2);
 std::function<absl::Time()> ClockOf(const ConduitOptions& options) {
   if (options.scheduler == nullptr) return options.now;
   return [scheduler = options.scheduler] { return scheduler->Now(); };
+}
+
+internal::HostSetOptions HostOptionsOf(const ConduitOptions& options) {
+  internal::HostSetOptions hosts;
+  hosts.balance = options.balance;
+  hosts.seed = options.seed != 0 ? options.seed : std::stoull(internal::RandomHex(8), nullptr, 16);
+  hosts.on_event = options.on_host_event;
+  return hosts;
 }
 
 // Stops a call that the same pod made before. Sent where the transport cannot say it by itself.
@@ -91,7 +101,8 @@ struct Conduit::Impl {
   const ConduitOptions options;
   const std::function<absl::Time()> now;
   internal::Authenticator authenticator;
-  internal::HostOrder hosts;
+  const internal::HostSetOptions host_options;
+  mutable internal::HostsOfPods hosts;
   internal::Responders responders;
   internal::ServedCommands served;
   internal::CallEnvironment environment;
@@ -101,7 +112,9 @@ struct Conduit::Impl {
   CondVar one_ended;
   std::map<std::string, CallCounter, std::less<>> sent ABSL_GUARDED_BY(mutex);
   size_t in_flight ABSL_GUARDED_BY(mutex) = 0;  // Calls to others and calls being answered.
-  std::unique_ptr<WorkerPool> pool ABSL_GUARDED_BY(mutex);  // Made when it is needed.
+  std::unique_ptr<WorkerPool> pool ABSL_GUARDED_BY(mutex);      // Made when it is needed.
+  std::shared_ptr<Scheduler> scheduler ABSL_GUARDED_BY(mutex);  // So is this.
+  std::atomic<uint64_t> calls = 0;
 
   Impl(std::shared_ptr<Pods> the_pods, Transport* the_transport, ConduitOptions the_options)
       : pods(std::move(the_pods)),
@@ -109,6 +122,8 @@ struct Conduit::Impl {
         options(std::move(the_options)),
         now(ClockOf(options)),
         authenticator(pods, options.max_clock_skew, now()),
+        host_options(HostOptionsOf(options)),
+        hosts(host_options),
         responders(pods->own_id(), options, now) {}
 
   void Log(LogLevel level, std::string_view line) const {
@@ -122,6 +137,7 @@ struct Conduit::Impl {
   void CountSent(std::string_view command, bool ok, absl::Duration took);
   void LogRefusal(const WireRequest& request, const absl::Status& why);
   WorkerPool* Pool();
+  Scheduler& TheScheduler();
   WireReply AnswerHere(std::shared_ptr<const Pod> caller, const WireRequest& request);
 };
 
@@ -178,6 +194,14 @@ WorkerPool* Conduit::Impl::Pool() {
   return pool.get();
 }
 
+Scheduler& Conduit::Impl::TheScheduler() {
+  MutexLock lock(&mutex);
+  if (scheduler == nullptr) {
+    scheduler = options.scheduler == nullptr ? MakeSystemScheduler() : options.scheduler;
+  }
+  return *scheduler;
+}
+
 WireReply Conduit::Impl::AnswerHere(std::shared_ptr<const Pod> caller, const WireRequest& request) {
   const auto opened = responders.Open(std::move(caller), request, {});
   return opened.ok() ? responders.Run(**opened) : internal::ExceptionReply(opened.status());
@@ -187,15 +211,21 @@ Conduit::Conduit(std::shared_ptr<Pods> pods, Transport* transport, ConduitOption
     : impl_(std::make_unique<Impl>(std::move(pods), transport, std::move(options))) {
   impl_->environment = {
       .transport = transport,
-      .authenticator = &impl_->authenticator,
       .hosts = &impl_->hosts,
       .options = &impl_->options,
       .now = impl_->now,
-      .cancel = [this](std::string_view pod, std::string_view host, std::string call) {
-        Start<Cancel>(pod, {}, {.call = std::move(call)},
-                      {.timeout = kCancelTimeout, .host = std::string(host)},
-                      [](const absl::StatusOr<Nothing>&) {});
-      }};
+      .scheduler = [impl = impl_.get()]() -> Scheduler& { return impl->TheScheduler(); },
+      .seed =
+          [impl = impl_.get()] {
+            return internal::MixBits(impl->host_options.seed + ++impl->calls);
+          },
+      .cancel =
+          [this](std::string_view pod, std::string_view host, std::string call) {
+            Start<Cancel>(pod, {}, {.call = std::move(call)},
+                          {.timeout = kCancelTimeout, .host = std::string(host)},
+                          [](const absl::StatusOr<Nothing>&) {});
+          },
+      .leave = [impl = impl_.get()] { impl->Leave(); }};
   Handle<Ping>([](const CallContext&, const Nothing&) { return absl::OkStatus(); },
                {.quick = true});
   Handle<Cancel>(
@@ -237,16 +267,25 @@ void Conduit::Exchange(std::string_view pod, const CommandInfo& info, std::strin
                  done = std::move(done)](absl::StatusOr<JsonDocument> result) {
     impl->CountSent(name, result.ok(), impl->now() - start);
     done(std::move(result));
-    impl->Leave();
   };
   auto target = impl_->pods->Find(pod);
   const absl::Status status = impl_->CheckCall(pod, target.get(), info, options);
   if (!status.ok()) {
     finish(WithOutcome(status, Outcome::kNotExecuted));
+    impl_->Leave();
     return;
   }
-  std::make_shared<internal::OutgoingCall>(impl_->environment, std::move(target), info,
-                                           std::move(envelope), options, std::move(finish))
+  const TransportTraits traits = impl_->transport->traits();
+  const bool needs_id = options.stop.stop_possible() && !traits.carries_stop;
+  internal::CallRequest request({.pod = std::move(target),
+                                 .info = info,
+                                 .members = std::move(envelope),
+                                 .options = options,
+                                 .id = needs_id ? internal::RandomHex(8) : std::string()},
+                                traits.authenticates ? nullptr : &impl_->authenticator,
+                                impl_->options);
+  std::make_shared<internal::OutgoingCall>(impl_->environment, std::move(request),
+                                           std::move(finish))
       ->Begin();
 }
 
@@ -292,6 +331,10 @@ void Conduit::Answer(ReceivedCall call) {
   if (taken) return;
   call.reply(impl_->responders.RefuseBusy(*work));
   impl_->Leave();
+}
+
+std::vector<HostStatus> Conduit::Hosts(std::string_view pod) const {
+  return impl_->hosts.Of(std::string(pod)).hosts().Status(impl_->now());
 }
 
 std::vector<CommandStats> Conduit::Stats() const {

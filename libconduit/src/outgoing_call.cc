@@ -1,160 +1,288 @@
 #include "outgoing_call.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 #include "outcome.h"
-#include "payload_body.h"
 
 namespace podkit::conduit::internal {
 namespace {
 
-// An answer that is not authentic proves nothing: anybody on the way may have made it.
-absl::Status UnprovenAnswer(std::string_view pod, const CommandInfo& info, const WireReply& reply,
-                            const absl::Status& why) {
-  if (!reply.authorization.empty()) {
-    return TransportError(Outcome::kUnknown, fmt::format("the answer of pod '{}' to '{}' {}", pod,
-                                                         info.name, std::string(why.message())));
-  }
-  if (reply.status == 403) {
-    return TransportError(Outcome::kUnknown,
-                          fmt::format("pod '{}' does not accept our signature for '{}': check that "
-                                      "both pods have the same key and that their clocks agree",
-                                      pod, info.name));
-  }
-  if (reply.status == 413) {
-    return WithOutcome(
-        conduit::MakeError(BodyTooLarge{}, fmt::format("pod '{}' says, unsigned, that the "
-                                                       "request '{}' is too large for it",
-                                                       pod, info.name)),
-        Outcome::kUnknown);
-  }
-  return TransportError(Outcome::kUnknown,
-                        fmt::format("pod '{}' answered '{}' with HTTP status {} and no signature",
-                                    pod, info.name, reply.status));
-}
-
-std::string NewCallId(const CallOptions& options, const Transport& transport) {
-  const bool needs_one = options.stop.stop_possible() && !transport.traits().carries_stop;
-  return needs_one ? RandomHex(8) : std::string();
+// An answer is the end of a call, unless the host did nothing for it or nobody knows who made it.
+std::optional<absl::Duration> RetryAfter(const absl::Status& status, int http_status) {
+  if (const auto overloaded = GetError<Overloaded>(status)) return overloaded->retry_after;
+  // Of a proxy that does not reach the host; another host may be in reach.
+  if (http_status >= 500 && OutcomeOf(status) == Outcome::kUnknown) return std::nullopt;
+  return absl::InfiniteDuration();
 }
 
 }  // namespace
 
-OutgoingCall::OutgoingCall(const CallEnvironment& environment, std::shared_ptr<const Pod> pod,
-                           const CommandInfo& info, std::string members, CallOptions options,
-                           Done done)
+OutgoingCall::OutgoingCall(const CallEnvironment& environment, CallRequest request, Done done)
     : environment_(environment),
-      pod_(std::move(pod)),
-      info_(info),
-      members_(std::move(members)),
-      options_(std::move(options)),
+      request_(std::move(request)),
       done_(std::move(done)),
-      deadline_(environment.now() + options_.timeout),
-      id_(NewCallId(options_, *environment.transport)) {}
+      hosts_(environment.hosts->Of(request_.pod().id)),
+      deadline_(environment.now() + request_.options().timeout),
+      shape_(ShapeOf()),
+      plan_(PlanOptions(), &hosts_.repeats(), &hosts_.hedges(), environment.seed()) {}
 
-void OutgoingCall::Begin() {
-  hosts_ = options_.host.empty()
-               ? environment_.hosts->Order(pod_->id, environment_.transport->HostsOf(*pod_))
-               : std::vector<std::string>{options_.host};
-  if (hosts_.empty()) {
-    Finish(TransportError(Outcome::kNotExecuted,
-                          fmt::format("pod '{}': no host of it is known", pod_->id)));
-    return;
-  }
-  TryNextHost();
+OutgoingCall::Shape OutgoingCall::ShapeOf() const {
+  const absl::Time now = environment_.now();
+  const std::vector<std::string> hosts = environment_.transport->HostsOf(request_.pod());
+  hosts_.hosts().Update(hosts, now);
+  Shape shape{.hosts = hosts.size()};
+  const bool may_hedge = environment_.options->hedge_reads && hosts.size() > 1 &&
+                         request_.options().host.empty() && request_.options().max_attempts > 1 &&
+                         request_.info().effect == Effect::kRead &&
+                         request_.options().reply_payload == nullptr;  // It has one place.
+  if (!may_hedge) return shape;
+  shape.delay = &hosts_.DelayOf(request_.info().name);
+  shape.hedge_after = shape.delay->Get(now);
+  return shape;
 }
 
-void OutgoingCall::TryNextHost() {
-  const absl::Time now = environment_.now();
-  Sending sending{.pod = pod_,
-                  .host = hosts_[tried_],
-                  .request = {.content_type = std::string(kJsonType)},
-                  .deadline = deadline_,
-                  .stop = options_.stop,
-                  .done = {}};
-  const absl::Status good =
-      FillBody(EncodeRequest(info_, options_, deadline_ - now, id_, members_), sending.request);
-  if (!good.ok()) {
-    Finish(WithOutcome(good, Outcome::kNotExecuted));
-    return;
-  }
-  std::optional<SignedExchange> exchange;
-  if (!environment_.transport->traits().authenticates) {
-    auto signed_exchange = environment_.authenticator->SignRequest(pod_, now, sending.request);
-    if (!signed_exchange.ok()) {
-      Finish(WithOutcome(std::move(signed_exchange).status(), Outcome::kNotExecuted));
-      return;
+CallPlanOptions OutgoingCall::PlanOptions() const {
+  return {.deadline = deadline_,
+          .effect = request_.info().effect,
+          .has_idempotency_key = !request_.options().key.empty(),
+          .max_attempts = request_.options().max_attempts,
+          .hedge_after = shape_.hedge_after};
+}
+
+void OutgoingCall::Begin() {
+  const auto self = shared_from_this();
+  Step([this](CallPlan& plan) { return plan.Start(environment_.now()); });
+  if (!request_.options().stop.stop_possible()) return;
+  on_stop_.emplace(request_.options().stop, [weak = weak_from_this()] {
+    if (const auto call = weak.lock()) call->Stopped();
+  });
+}
+
+void OutgoingCall::Step(const std::function<CallPlan::Actions(CallPlan&)>& step) {
+  CallPlan::Actions actions;
+  {
+    MutexLock lock(&mutex_);
+    actions = step(plan_);
+    // What must happen in the order of the steps happens here; the rest without the lock.
+    for (const CallAction& action : actions) {
+      if (action.kind == CallAction::Kind::kSetTimer) SetTimer(action.at);
+      if (action.kind == CallAction::Kind::kFinish) CancelTimer();
+      if (action.kind != CallAction::Kind::kStart) continue;
+      Attempt& attempt = attempts_.emplace_back();
+      if (shape_.delay != nullptr) attempt.stop = std::stop_source();
+      ++holders_;
     }
-    exchange = *std::move(signed_exchange);
   }
-  sending.done = [self = shared_from_this(),
-                  exchange = std::move(exchange)](absl::StatusOr<WireReply> reply) {
-    self->Attempted(std::move(reply), exchange);
+  for (const CallAction& action : actions) Do(action);
+}
+
+void OutgoingCall::Do(const CallAction& action) {
+  switch (action.kind) {
+    case CallAction::Kind::kStart:
+      return Send(action.attempt, action.hedge);
+    case CallAction::Kind::kSetTimer:
+      return;
+    case CallAction::Kind::kCancel:
+      return CancelAttempt(action.attempt);
+    case CallAction::Kind::kFinish:
+      return Finish(action);
+  }
+}
+
+absl::StatusOr<HostLease> OutgoingCall::PickHost(bool hedge, absl::Time now) {
+  const std::string& only = request_.options().host;
+  if (!only.empty()) return hosts_.hosts().Take(only, now);
+  std::vector<std::string> tried;
+  {
+    MutexLock lock(&mutex_);
+    tried = tried_;
+  }
+  return hosts_.hosts().Pick(
+      now, {.key = request_.options().balance_key, .tried = tried, .only_untried = hedge});
+}
+
+void OutgoingCall::Send(int attempt, bool hedge) {
+  const absl::Time now = environment_.now();
+  auto lease = PickHost(hedge, now);
+  if (!lease.ok()) {
+    const auto wait = hedge ? std::nullopt : std::optional(absl::InfiniteDuration());
+    return End(attempt, std::move(lease).status(), true, wait);
+  }
+  auto made = request_.Make(now, deadline_);
+  if (!made.ok()) {
+    return End(attempt, WithOutcome(made.status(), Outcome::kNotExecuted), true,
+               absl::InfiniteDuration());
+  }
+  Sending sending{.pod = request_.shared_pod(),
+                  .host = lease->host(),
+                  .request = std::move(made->request),
+                  .deadline = deadline_,
+                  .stop = request_.options().stop,
+                  .done = {}};
+  {
+    MutexLock lock(&mutex_);
+    Attempt& one = attempts_[static_cast<size_t>(attempt)];
+    if (one.stop.stop_possible()) sending.stop = one.stop.get_token();
+    one.lease.emplace(*std::move(lease));
+    one.began = now;
+    tried_.push_back(sending.host);
+  }
+  sending.done = [self = shared_from_this(), attempt,
+                  exchange = std::move(made->exchange)](absl::StatusOr<WireReply> reply) {
+    self->Replied(attempt, exchange, std::move(reply));
   };
   environment_.transport->Send(std::move(sending));
 }
 
-absl::Status OutgoingCall::FillBody(std::string json, WireRequest& request) const {
-  if (!IsUtf8(json)) {
-    return absl::InvalidArgumentError(
-        fmt::format("a text in '{}' is not UTF-8: send it as Bytes", info_.name));
-  }
-  request.body = std::move(json);
-  if (options_.payload != nullptr && !options_.payload->empty()) {
-    request.content_type = kPayloadType;
-    request.body = JoinPayload(request.body, *options_.payload);
-  }
-  const size_t max_bytes = environment_.options->max_body_bytes;
-  if (request.body.size() <= max_bytes) return absl::OkStatus();
-  const auto limit = static_cast<int64_t>(max_bytes);
-  return conduit::MakeError(BodyTooLarge{limit},
-                            fmt::format("'{}' for pod '{}' has {} bytes, more than the limit of {}",
-                                        info_.name, pod_->id, request.body.size(), limit));
+void OutgoingCall::Replied(int attempt, const std::optional<SignedExchange>& exchange,
+                           absl::StatusOr<WireReply> reply) {
+  if (!reply.ok()) return End(attempt, std::move(reply).status(), false, std::nullopt);
+  const int http_status = reply->status;
+  absl::StatusOr<JsonDocument> result = request_.Read(*std::move(reply), exchange);
+  const auto retry_after = RetryAfter(result.status(), http_status);
+  End(attempt, std::move(result), true, retry_after);
 }
 
-void OutgoingCall::Attempted(absl::StatusOr<WireReply> reply,
-                             const std::optional<SignedExchange>& exchange) {
-  if (!reply.ok()) return Fail(std::move(reply).status());
-  environment_.hosts->Answered(pod_->id, hosts_[tried_]);
-  Finish(Read(*std::move(reply), exchange));
+void OutgoingCall::End(int attempt, absl::StatusOr<JsonDocument> result, bool answered,
+                       std::optional<absl::Duration> retry_after) {
+  const Outcome outcome = OutcomeOf(result.status());
+  Settle(attempt, std::move(result), answered);
+  Step([&](CallPlan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const bool elsewhere = request_.options().host.empty() && tried_.size() < shape_.hosts;
+    return plan.Ended(attempt, outcome, retry_after, environment_.now(), elsewhere);
+  });
+  Release();
 }
 
-absl::StatusOr<JsonDocument> OutgoingCall::Read(
-    WireReply reply, const std::optional<SignedExchange>& exchange) const {
-  const size_t max_bytes = environment_.options->max_body_bytes;
-  if (reply.body.size() > max_bytes) {
-    const auto limit = static_cast<int64_t>(max_bytes);
-    return WithOutcome(
-        conduit::MakeError(BodyTooLarge{limit},
-                           fmt::format("the answer of pod '{}' to '{}' has {} bytes, more than the "
-                                       "limit of {}",
-                                       pod_->id, info_.name, reply.body.size(), limit)),
-        Outcome::kUnknown);
+// Notes how an attempt ended: for the plan's end, for the host, and for later reads.
+void OutgoingCall::Settle(int attempt, absl::StatusOr<JsonDocument> result, bool answered) {
+  const absl::Time now = environment_.now();
+  const absl::Status status = result.status();
+  std::optional<HostLease> lease;
+  absl::Time began;
+  {
+    MutexLock lock(&mutex_);
+    Attempt& one = attempts_[static_cast<size_t>(attempt)];
+    lease = std::exchange(one.lease, std::nullopt);
+    began = one.began;
+    one.answered = answered;
+    one.result = std::move(result);
+    const std::string why(status.message());
+    const bool is_new = std::find(failures_.begin(), failures_.end(), why) == failures_.end();
+    if (!answered && is_new) failures_.push_back(why);
   }
-  if (exchange) {
-    const absl::Status verified = Authenticator::VerifyReply(*exchange, reply);
-    if (!verified.ok()) return UnprovenAnswer(pod_->id, info_, reply, verified);
+  if (!lease.has_value()) return;
+  if (const auto overloaded = GetError<Overloaded>(status)) {
+    lease->Refused(overloaded->retry_after, now);
+  } else {
+    lease->Ended(status, now);
   }
-  return ReadReply(pod_->id, info_, std::move(reply),
-                   {max_bytes, environment_.options->max_json_depth}, options_.reply_payload.get());
+  if (answered && shape_.delay != nullptr) shape_.delay->Answered(now - began, now);
+  if (OutcomeOf(status) == Outcome::kCancelled && !request_.id().empty()) {
+    environment_.cancel(request_.pod().id, lease->host(), request_.id());
+  }
 }
 
-// Goes on with the next host as long as nothing was executed and there is time.
-void OutgoingCall::Fail(absl::Status failure) {
-  failures_ += fmt::format("{}{}", failures_.empty() ? "" : "; ", std::string(failure.message()));
-  const Outcome outcome = OutcomeOf(failure);
-  if (outcome == Outcome::kNotExecuted && deadline_ > environment_.now() &&
-      tried_ + 1 < hosts_.size()) {
-    ++tried_;
-    return TryNextHost();
-  }
-  if (outcome == Outcome::kCancelled && !id_.empty()) {
-    environment_.cancel(pod_->id, hosts_[tried_], id_);
-  }
-  Finish(WithMessage(failure, fmt::format("pod '{}': {}", pod_->id, failures_)));
+// A transport ends by itself what takes too long, so that most calls need no timer.
+void OutgoingCall::SetTimer(absl::Time at) {
+  CancelTimer();
+  if (at >= deadline_) return;
+  Scheduler& scheduler = environment_.scheduler();
+  const absl::Time when = scheduler.Now() + (at - environment_.now());
+  // Nobody else holds a call that waits to be repeated.
+  timer_ = scheduler.At(when, [self = shared_from_this(), at] { self->TimerFired(at); });
 }
 
-void OutgoingCall::Finish(absl::StatusOr<JsonDocument> result) { done_(std::move(result)); }
+void OutgoingCall::CancelTimer() {
+  const auto timer = std::exchange(timer_, std::nullopt);
+  if (timer.has_value()) environment_.scheduler().Cancel(*timer);
+}
+
+void OutgoingCall::TimerFired(absl::Time at) {
+  {
+    MutexLock lock(&mutex_);
+    if (plan_.finished()) return;
+    ++holders_;
+  }
+  const absl::Time now = std::max(environment_.now(), at);
+  Step([&](CallPlan& plan) {
+    return request_.options().stop.stop_requested() ? plan.Cancel(now) : plan.TimerFired(now);
+  });
+  Release();
+}
+
+void OutgoingCall::CancelAttempt(int attempt) {
+  std::stop_source stop{std::nostopstate};
+  {
+    MutexLock lock(&mutex_);
+    stop = attempts_[static_cast<size_t>(attempt)].stop;
+  }
+  stop.request_stop();
+}
+
+// The transport ends what is out; what waits to be repeated ends here.
+void OutgoingCall::Stopped() {
+  std::vector<std::stop_source> out;
+  bool waits = true;
+  {
+    MutexLock lock(&mutex_);
+    if (plan_.finished()) return;
+    ++holders_;
+    for (const Attempt& attempt : attempts_) {
+      if (!attempt.lease.has_value()) continue;
+      waits = false;
+      out.push_back(attempt.stop);
+    }
+  }
+  for (std::stop_source& stop : out) stop.request_stop();
+  if (waits) Step([this](CallPlan& plan) { return plan.Cancel(environment_.now()); });
+  Release();
+}
+
+void OutgoingCall::Finish(const CallAction& action) {
+  absl::StatusOr<JsonDocument> result = absl::UnknownError("");
+  {
+    MutexLock lock(&mutex_);
+    switch (action.end) {
+      case CallAction::End::kAttempt: {
+        Attempt& last = attempts_[static_cast<size_t>(action.attempt)];
+        result = std::move(last.result);
+        if (!result.ok() && !last.answered) result = WithHistory(result.status());
+        break;
+      }
+      case CallAction::End::kDeadline:
+        result = WithHistory(
+            TransportError(action.maybe_executed ? Outcome::kTimedOut : Outcome::kNotExecuted,
+                           "no time was left"));
+        break;
+      case CallAction::End::kCancelled:
+        result = WithHistory(TransportError(Outcome::kCancelled, "the call was cancelled"));
+        break;
+    }
+  }
+  if (action.maybe_executed && OutcomeOf(result.status()) == Outcome::kNotExecuted) {
+    result = WithOutcome(result.status(), Outcome::kUnknown);
+  }
+  done_(std::move(result));
+  Release();
+}
+
+absl::Status OutgoingCall::WithHistory(const absl::Status& failure) const {
+  std::vector<std::string> all = failures_;
+  const std::string last(failure.message());
+  if (std::find(all.begin(), all.end(), last) == all.end()) all.push_back(last);
+  return WithMessage(failure, fmt::format("pod '{}': {}", request_.pod().id, fmt::join(all, "; ")));
+}
+
+void OutgoingCall::Release() {
+  {
+    MutexLock lock(&mutex_);
+    if (--holders_ > 0) return;
+  }
+  environment_.leave();
+}
 
 }  // namespace podkit::conduit::internal

@@ -1,20 +1,25 @@
-// One call to another pod, from its first attempt to its one end.
+// One call to another pod, from its first attempt to its one end: sends what its plan says, to the
+// hosts that serve best.
 //
-// Thread-safe. Keeps itself alive until it has ended.
+// Thread-safe. Keeps itself alive until it and all its attempts have ended.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "authenticator.h"
-#include "envelope.h"
-#include "host_order.h"
+#include "call_request.h"
+#include "common/mutex.h"
+#include "hosts/call_plan.h"
+#include "hosts/pod_hosts.h"
 #include "podkit/conduit/conduit.h"
 
 namespace podkit::conduit::internal {
@@ -22,46 +27,78 @@ namespace podkit::conduit::internal {
 // What the calls of one conduit share; it outlives them.
 struct CallEnvironment {
   Transport* transport;
-  Authenticator* authenticator;
-  HostOrder* hosts;
+  HostsOfPods* hosts;
   const ConduitOptions* options;
   std::function<absl::Time()> now;
+  std::function<Scheduler&()> scheduler;
+  std::function<uint64_t()> seed;
   // Tells a host, without waiting, that the call with that id is wanted no more.
   std::function<void(std::string_view pod, std::string_view host, std::string call)> cancel;
+  // Once for each call, when nothing of it is left.
+  std::function<void()> leave;
 };
 
 class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
  public:
   using Done = std::function<void(absl::StatusOr<JsonDocument>)>;
 
-  OutgoingCall(const CallEnvironment& environment, std::shared_ptr<const Pod> pod,
-               const CommandInfo& info, std::string members, CallOptions options, Done done);
+  OutgoingCall(const CallEnvironment& environment, CallRequest request, Done done);
 
   void Begin();
 
  private:
-  void TryNextHost();
-  // Checks the JSON and puts the payload beside it.
-  absl::Status FillBody(std::string json, WireRequest& request) const;
-  void Attempted(absl::StatusOr<WireReply> reply, const std::optional<SignedExchange>& exchange);
-  absl::StatusOr<JsonDocument> Read(WireReply reply,
-                                    const std::optional<SignedExchange>& exchange) const;
-  void Fail(absl::Status failure);
-  void Finish(absl::StatusOr<JsonDocument> result);
+  struct Attempt {
+    std::optional<HostLease> lease;  // While it is out.
+    // Only of a call that may have two attempts out; else the caller's own stop is used.
+    std::stop_source stop{std::nostopstate};
+    absl::Time began;
+    bool answered = false;  // By the host, or it never went out; else the way there failed.
+    absl::StatusOr<JsonDocument> result;
+  };
+
+  struct Shape {
+    size_t hosts = 0;
+    HedgeDelay* delay = nullptr;  // Of a read that may be hedged.
+    std::optional<absl::Duration> hedge_after;
+  };
+  Shape ShapeOf() const;
+  CallPlanOptions PlanOptions() const;
+
+  // Takes a step of the plan, then does what it says.
+  void Step(const std::function<CallPlan::Actions(CallPlan&)>& step);
+  void Do(const CallAction& action);
+  void Send(int attempt, bool hedge);
+  absl::StatusOr<HostLease> PickHost(bool hedge, absl::Time now);
+  void Replied(int attempt, const std::optional<SignedExchange>& exchange,
+               absl::StatusOr<WireReply> reply);
+  // `retry_after` as in CallPlan.
+  void End(int attempt, absl::StatusOr<JsonDocument> result, bool answered,
+           std::optional<absl::Duration> retry_after);
+  void Settle(int attempt, absl::StatusOr<JsonDocument> result, bool answered);
+  void SetTimer(absl::Time at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CancelTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TimerFired(absl::Time at);
+  void CancelAttempt(int attempt);
+  void Stopped();
+  void Finish(const CallAction& action);
+  absl::Status WithHistory(const absl::Status& failure) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Release();
 
   const CallEnvironment& environment_;
-  const std::shared_ptr<const Pod> pod_;
-  const CommandInfo info_;
-  const std::string members_;
-  const CallOptions options_;
+  const CallRequest request_;
   const Done done_;
+  PodHosts& hosts_;
   const absl::Time deadline_;
-  const std::string id_;  // "" if nobody can cancel it, or the transport carries that.
+  const Shape shape_;
 
-  // Of one attempt at a time.
-  std::vector<std::string> hosts_;
-  size_t tried_ = 0;
-  std::string failures_;
+  Mutex mutex_;
+  CallPlan plan_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Attempt> attempts_ ABSL_GUARDED_BY(mutex_);      // By their numbers.
+  std::vector<std::string> tried_ ABSL_GUARDED_BY(mutex_);     // Hosts.
+  std::vector<std::string> failures_ ABSL_GUARDED_BY(mutex_);  // Each once.
+  std::optional<uint64_t> timer_ ABSL_GUARDED_BY(mutex_);
+  int holders_ ABSL_GUARDED_BY(mutex_) = 1;  // The call itself, and what is under way for it.
+  std::optional<std::stop_callback<std::function<void()>>> on_stop_;
 };
 
 }  // namespace podkit::conduit::internal

@@ -1,11 +1,15 @@
 // Calls that do not wait, calls that are stopped, and what travels with a call.
+#include <algorithm>
 #include <future>
 #include <latch>
+#include <map>
+#include <set>
 #include <stop_token>
 
 #include "admission.h"
 #include "cheese.h"
 #include "mux_bed.h"
+#include "podkit/conduit/client_errors.h"
 #include "running_calls.h"
 #include "two_pods.h"
 
@@ -17,6 +21,14 @@ using testing::ValueOf;
 // Waits in its responder until the caller stops the call or the test lets it go.
 struct Wait {
   static constexpr CommandInfo kInfo = {.name = "wait", .effect = Effect::kRead};
+  using Arguments = Nothing;
+  using Response = Nothing;
+  using Errors = ErrorList<>;
+};
+
+// A write, which must not happen twice.
+struct Add {
+  static constexpr CommandInfo kInfo = {.name = "add", .effect = Effect::kWrite};
   using Arguments = Nothing;
   using Response = Nothing;
   using Errors = ErrorList<>;
@@ -124,37 +136,154 @@ TEST_CASE("A pod can stop its own calls only", "[conduit][async][stop]") {
   calls.Stop("A", "1");
 }
 
-TEST_CASE("Hosts are tried in turn while nothing was executed", "[conduit][async][hosts]") {
+// Hosts of pod B, which of them were asked, and one more that is down: "B".
+struct SomeHosts {
+  explicit SomeHosts(const std::vector<std::string>& names = {"b1", "b2"}) {
+    bed.network.Connect("B", {});
+    for (const std::string& host : names) {
+      bed.network.ConnectHost("B", host, [this, host](const WireRequest& request) {
+        asked.push_back(host);
+        return bed.b.Receive(request);
+      });
+    }
+  }
   InProcessBed bed;
-  bed.network.Connect("B", {});
-  std::string answered;
-  const auto connect = [&](const std::string& host) {
-    bed.network.ConnectHost("B", host, [&, host](const WireRequest& request) {
-      answered += host + " ";
-      return bed.b.Receive(request);
-    });
-  };
-  connect("b1");
-  connect("b2");
-  CHECK(bed.a.Call<Ping>("B").ok());
-  CHECK(answered == "b1 ");
-  // It begins with the host that answered last.
-  bed.network.SetFault("b1", InProcessNetwork::Fault::kRefuse);
-  CHECK(bed.a.Call<Ping>("B").ok());
-  bed.network.SetFault("b1", InProcessNetwork::Fault::kNone);
-  CHECK(bed.a.Call<Ping>("B").ok());
-  CHECK(answered == "b1 b2 b2 ");
-  // What may have been executed is not sent to another host.
-  bed.network.SetFault("b2", InProcessNetwork::Fault::kLoseReply);
-  CHECK(OutcomeOf(bed.a.Call<Ping>("B").status()) == Outcome::kUnknown);
-  CHECK(answered == "b1 b2 b2 b2 ");
-  CHECK(bed.a.Call<Ping>("B", {}, {.host = "b1"}).ok());
-  CHECK(answered == "b1 b2 b2 b2 b1 ");
-  bed.network.SetFault("b1", InProcessNetwork::Fault::kRefuse);
-  bed.network.SetFault("b2", InProcessNetwork::Fault::kRefuse);
-  const absl::Status none = bed.a.Call<Ping>("B").status();
+  std::vector<std::string> asked;
+};
+
+using Fault = InProcessNetwork::Fault;
+
+TEST_CASE("A host that cannot be reached costs no call", "[conduit][async][hosts]") {
+  SomeHosts hosts;
+  for (const std::string down : {"b1", "b2"}) {
+    hosts.bed.network.SetFault(down, Fault::kRefuse);
+    for (int i = 0; i < 20; ++i) {
+      CHECK(hosts.bed.a.Call<Ping>("B", {}, {.max_attempts = 1}).ok());
+    }
+    hosts.bed.network.SetFault(down, Fault::kNone);
+  }
+  CHECK(hosts.asked.size() == 40);
+}
+
+TEST_CASE("When no host can be reached, the failure says why each was not",
+          "[conduit][async][hosts]") {
+  SomeHosts hosts;
+  for (const std::string host : {"B", "b1", "b2"}) hosts.bed.network.SetFault(host, Fault::kRefuse);
+  const absl::Status none = hosts.bed.a.Call<Ping>("B").status();
   CHECK(OutcomeOf(none) == Outcome::kNotExecuted);
-  CHECK(none.message() == "pod 'B': it is down; it is down; it is down");
+  CHECK(none.message() == "pod 'B': it is down");
+  CHECK(hosts.asked.empty());
+}
+
+TEST_CASE("What may have been executed is sent again only where that is safe",
+          "[conduit][async][hosts]") {
+  SomeHosts hosts;
+  int executed = 0;
+  hosts.bed.b.Handle<Add>([&](const CallContext&, const Nothing&) {
+    ++executed;
+    return absl::OkStatus();
+  });
+  for (const std::string host : {"b1", "b2"}) {
+    hosts.bed.network.SetFault(host, Fault::kLoseReply);
+  }
+  // A write.
+  CHECK(OutcomeOf(hosts.bed.a.Call<Add>("B").status()) == Outcome::kUnknown);
+  CHECK(executed == 1);
+  // A write with a key, and a read.
+  CHECK(OutcomeOf(hosts.bed.a.Call<Add>("B", {}, {.key = "k"}).status()) == Outcome::kUnknown);
+  CHECK(executed >= 3);  // The third attempt may be at the host that is down.
+  CHECK(executed <= 4);
+  hosts.asked.clear();
+  CHECK(OutcomeOf(hosts.bed.a.Call<Ping>("B").status()) == Outcome::kUnknown);
+  CHECK(hosts.asked.size() >= 2);
+  CHECK(std::set(hosts.asked.begin(), hosts.asked.end()).size() == 2);
+}
+
+TEST_CASE("A call for one host is sent to no other", "[conduit][async][hosts]") {
+  SomeHosts hosts;
+  for (int i = 0; i < 5; ++i) CHECK(hosts.bed.a.Call<Ping>("B", {}, {.host = "b1"}).ok());
+  CHECK(hosts.asked == std::vector<std::string>(5, "b1"));
+  hosts.bed.network.SetFault("b1", Fault::kRefuse);
+  CHECK(OutcomeOf(hosts.bed.a.Call<Ping>("B", {}, {.host = "b1"}).status()) ==
+        Outcome::kNotExecuted);
+  CHECK(hosts.asked.size() == 5);
+  const absl::Status unknown = hosts.bed.a.Call<Ping>("B", {}, {.host = "b9"}).status();
+  CHECK(GetError<NoConnectionsAvailable>(unknown));
+  CHECK(OutcomeOf(unknown) == Outcome::kNotExecuted);
+}
+
+TEST_CASE("Calls with the same balance key go to the same host", "[conduit][async][hosts]") {
+  SomeHosts hosts;
+  ConduitOptions options;
+  options.now = hosts.bed.clock.function();
+  options.balance = Balance::kByKey;
+  options.hedge_reads = false;
+  Conduit a(PodsOf("A"), &hosts.bed.network, options);
+  std::map<std::string, std::set<std::string>> by_key;
+  for (int i = 0; i < 60; ++i) {
+    const std::string key = std::to_string(i % 20);
+    hosts.asked.clear();
+    REQUIRE(a.Call<Ping>("B", {}, {.balance_key = key}).ok());
+    by_key[key].insert(hosts.asked.begin(), hosts.asked.end());
+  }
+  std::set<std::string> used;
+  for (const auto& [key, asked] : by_key) {
+    CHECK(asked.size() == 1);
+    used.insert(asked.begin(), asked.end());
+  }
+  CHECK(used.size() > 1);
+}
+
+TEST_CASE("A host that fails again and again is put aside, and that is told",
+          "[conduit][async][hosts]") {
+  SomeHosts hosts({"b1", "b2", "b3", "b4"});
+  std::vector<HostEvent> events;
+  ConduitOptions options;
+  options.now = hosts.bed.clock.function();
+  options.on_host_event = [&](const HostEvent& event) { events.push_back(event); };
+  Conduit a(PodsOf("A"), &hosts.bed.network, options);
+  hosts.bed.network.SetFault("b1", Fault::kRefuse);
+  for (int i = 0; i < 200; ++i) REQUIRE(a.Call<Ping>("B").ok());
+  const auto ejected = std::find_if(events.begin(), events.end(), [](const HostEvent& event) {
+    return event.kind == HostEvent::Kind::kEjected;
+  });
+  REQUIRE(ejected != events.end());
+  CHECK(ejected->host == "b1");
+  CHECK(ejected->pod == "B");
+  CHECK(ejected->reason.ends_with("it is down"));
+  int64_t failures = 0;
+  for (const HostStatus& host : a.Hosts("B")) {
+    if (host.host != "b1") continue;
+    CHECK(host.state == HostState::kEjected);
+    failures = host.failures;
+  }
+  CHECK(failures > 0);
+  CHECK(failures < 50);  // It was not asked any more.
+}
+TEST_CASE("A read that takes too long is sent to a second host, and the first answer counts",
+          "[conduit][async][hosts]") {
+  ThreadedBed bed;
+  bed.network.Connect("B", {});
+  for (const std::string host : {"b1", "b2"}) {
+    bed.network.ConnectHost("B", host,
+                            [&](const WireRequest& request) { return bed.b.Receive(request); });
+  }
+  std::atomic<bool> slow = false;
+  std::atomic<int> executed = 0;
+  std::promise<void> let_go;
+  const std::shared_future<void> released = let_go.get_future().share();
+  bed.b.Handle<Wait>([&](const CallContext&, const Nothing&) {
+    ++executed;
+    if (slow.exchange(false)) released.wait();
+    return absl::OkStatus();
+  });
+  for (int i = 0; i < 60; ++i) REQUIRE(bed.a.Call<Wait>("B").ok());
+  executed = 0;
+  slow = true;
+  CHECK(bed.a.Call<Wait>("B", {}, {.timeout = absl::Minutes(1)}).ok());
+  CHECK(executed == 2);
+  let_go.set_value();
+  for (const std::string host : {"b1", "b2"}) bed.network.ConnectHost("B", host, {});
 }
 
 TEST_CASE("A pod without hosts cannot be called", "[conduit][async][hosts]") {
@@ -227,7 +356,7 @@ TEST_CASE("A responder that has enough to do refuses the next call", "[conduit][
   std::stop_source stop;
   auto first = bed.a.CallAsync<Wait>("B", {}, {}, {.stop = stop.get_token()});
   waiting.AwaitStart();
-  const absl::Status status = bed.a.Call<Wait>("B").status();
+  const absl::Status status = bed.a.Call<Wait>("B", {}, {.max_attempts = 1}).status();
   CHECK(OutcomeOf(status) == Outcome::kNotExecuted);
   CHECK(status.code() == absl::StatusCode::kResourceExhausted);
   const auto error = GetError<Overloaded>(status);

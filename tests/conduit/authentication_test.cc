@@ -54,7 +54,7 @@ struct Wire {
   }
 
   absl::Status Call(std::string text = "hello") {
-    return a.Call<Echo>("B", {Bytes{std::move(text)}}).status();
+    return a.Call<Echo>("B", {Bytes{std::move(text)}}, {.max_attempts = 1}).status();
   }
   bool Refuses(const WireRequest& request) {
     const int before = executed;

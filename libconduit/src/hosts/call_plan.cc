@@ -37,7 +37,8 @@ CallPlan::Actions CallPlan::Start(absl::Time now) {
 }
 
 CallPlan::Actions CallPlan::Ended(int attempt, Outcome outcome,
-                                  std::optional<absl::Duration> retry_after, absl::Time now) {
+                                  std::optional<absl::Duration> retry_after, absl::Time now,
+                                  bool elsewhere) {
   Actions actions;
   if (finished_ || out_.erase(attempt) == 0) return actions;
   if (!IsFailure(outcome)) {
@@ -46,7 +47,18 @@ CallPlan::Actions CallPlan::Ended(int attempt, Outcome outcome,
   }
   if (outcome != Outcome::kNotExecuted) maybe_executed_ = true;
   // Another attempt may still be answered.
-  if (out_.empty()) PlanRepeat(attempt, outcome, retry_after, now, actions);
+  if (out_.empty()) {
+    if (elsewhere && outcome == Outcome::kNotExecuted && !retry_after && now < options_.deadline) {
+      --counted_;
+      StartAttempt(false, actions);
+    } else {
+      // Another host does not mind what this one asked for, unless that is: never.
+      const absl::Duration asked = retry_after.value_or(absl::ZeroDuration());
+      const bool never = asked == absl::InfiniteDuration();
+      PlanRepeat(attempt, outcome, elsewhere && !never ? absl::ZeroDuration() : asked, now,
+                 actions);
+    }
+  }
   if (!finished_) SetTimer(actions);
   return actions;
 }
@@ -105,10 +117,9 @@ void CallPlan::StartAttempt(bool hedge, Actions& actions) {
   actions.push_back({.kind = CallAction::Kind::kStart, .attempt = next_attempt_++, .hedge = hedge});
 }
 
-void CallPlan::PlanRepeat(int attempt, Outcome outcome, std::optional<absl::Duration> retry_after,
-                          absl::Time now, Actions& actions) {
-  const absl::Duration wait =
-      std::max(backoff_.Next(random_), retry_after.value_or(absl::ZeroDuration()));
+void CallPlan::PlanRepeat(int attempt, Outcome outcome, absl::Duration at_least, absl::Time now,
+                          Actions& actions) {
+  const absl::Duration wait = std::max(backoff_.Next(random_), at_least);
   // What would come too late is given up at once, and costs the budget nothing.
   const bool repeat = MayRepeat(outcome) && counted_ < options_.max_attempts &&
                       now + wait < options_.deadline && repeats_->TakeRepeat(now);

@@ -70,9 +70,11 @@ class CallPlan {
 
   // Attempt `attempt` ended; what is reported twice, or after the end, is ignored. kNotExecuted,
   // kUnknown and kTimedOut are failures, everything else is an answer. `retry_after`: the host asks
-  // to be left alone for so long; InfiniteDuration: the call is not to be repeated.
+  // to be left alone for so long; InfiniteDuration: the call is not to be repeated. `elsewhere`:
+  // there is a host that was not tried yet; it is asked at once if nothing was executed, which
+  // counts neither as an attempt nor in the budget, for it adds no load.
   Actions Ended(int attempt, Outcome outcome, std::optional<absl::Duration> retry_after,
-                absl::Time now);
+                absl::Time now, bool elsewhere = false);
 
   // Attempt `attempt` was not executed: another host was named that can. It is asked at once.
   Actions Redirected(int attempt, absl::Time now);
@@ -88,8 +90,8 @@ class CallPlan {
  private:
   bool MayRepeat(Outcome outcome) const;
   void StartAttempt(bool hedge, Actions& actions);
-  void PlanRepeat(int attempt, Outcome outcome, std::optional<absl::Duration> retry_after,
-                  absl::Time now, Actions& actions);
+  void PlanRepeat(int attempt, Outcome outcome, absl::Duration at_least, absl::Time now,
+                  Actions& actions);
   void SetTimer(Actions& actions);
   void Finish(CallAction::End end, int attempt, Actions& actions);
 

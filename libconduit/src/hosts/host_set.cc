@@ -253,7 +253,8 @@ absl::StatusOr<HostLease> HostSet::Pick(absl::Time now, const PickOptions& optio
         return NoHost(AllConnectionsBusy{state_->pod},
                       "each of its hosts has as many calls in flight as it may have");
       }
-      return NoHost(NoConnectionsAvailable{state_->pod}, "no connections available");
+      return NoHost(NoConnectionsAvailable{state_->pod},
+                    state_->hosts.empty() ? "no host of it is known" : "no connections available");
     }
     lease = state_->Lease(state_, host, now);
   }

@@ -36,6 +36,12 @@ struct CallOptions {
   // For tracing: a W3C traceparent, passed on as it is; at most 128 bytes.
   std::string trace = {};
   std::optional<StoreToken> store_token = {};
+  // How often it is sent at most; 1: never again. It is repeated only where that is safe: nothing
+  // was executed, or the command only reads or is idempotent, or there is a key. Hosts that could
+  // not be reached do not count.
+  int max_attempts = 3;
+  // For Balance::kByKey: calls with the same one go to the same host.
+  std::string balance_key = {};
   // Only this one of the pod's hosts, as the transport names it; empty for whichever serves best.
   std::string host = {};
   // Bytes that travel beside the call's JSON, as they are; null for none. They count for the limit

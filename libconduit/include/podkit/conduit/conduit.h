@@ -27,9 +27,11 @@
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "podkit/conduit/balance.h"
 #include "podkit/conduit/call.h"
 #include "podkit/conduit/call_codec.h"
 #include "podkit/conduit/command.h"
+#include "podkit/conduit/hosts.h"
 #include "podkit/conduit/pods.h"
 #include "podkit/conduit/scheduler.h"
 #include "podkit/conduit/schema.h"
@@ -50,12 +52,21 @@ struct ConduitOptions {
   // For calls of Answer that must not run on its thread: how many at a time, and how many wait.
   int worker_threads = 4;
   size_t max_waiting_calls = 1024;
+  // Which host of a pod is called.
+  Balance balance = Balance::kLeastLoaded;
+  // A read that takes longer than 95 of 100 did of late is sent to a second host as well, and the
+  // first answer counts. At most one in 20.
+  bool hedge_reads = true;
+  // What the choice of hosts and the waits before repeats follow from; 0: a random one.
+  uint64_t seed = 0;
   // The transport must go by the same clock.
   std::function<absl::Time()> now = [] { return absl::Now(); };
   // For what must happen later; null: the system's. Its clock counts in place of `now`.
   std::shared_ptr<Scheduler> scheduler = nullptr;
   // May be empty. Called from any thread, without locks held.
   std::function<void(LogLevel, std::string_view)> log = {};
+  // What happens to the hosts of other pods, in its order for each pod. As `log`.
+  std::function<void(const HostEvent&)> on_host_event = {};
 };
 
 // How a responder is run.
@@ -131,6 +142,9 @@ class Conduit {
   void Answer(ReceivedCall call);
 
   std::vector<CommandStats> Stats() const;
+
+  // The hosts of a pod as its calls found them, by name; none before the first call.
+  std::vector<HostStatus> Hosts(std::string_view pod) const;
 
  private:
   // Decodes what concerns one command, runs the responder and encodes its answer; empty for
