@@ -139,7 +139,11 @@ void OutgoingCall::Send(int attempt, bool hedge) {
 
 void OutgoingCall::Replied(int attempt, const std::optional<SignedExchange>& exchange,
                            absl::StatusOr<WireReply> reply) {
-  if (!reply.ok()) return End(attempt, std::move(reply).status(), false, std::nullopt);
+  if (!reply.ok()) {
+    const auto overloaded = GetError<Overloaded>(reply.status());
+    const auto retry_after = overloaded ? std::optional(overloaded->retry_after) : std::nullopt;
+    return End(attempt, std::move(reply).status(), false, retry_after);
+  }
   const int http_status = reply->status;
   absl::StatusOr<JsonDocument> result = request_.Read(*std::move(reply), exchange);
   const auto retry_after = RetryAfter(result.status(), http_status);
