@@ -18,7 +18,7 @@ expect() {
 
 expect 2 "no group 'cheese'" bootstrap cheese
 expect 2 'usage: script/test [dev|' test cheese
-expect 2 'known: conduit links mux replica store' bench cheese
+expect 2 'known: conduit grpc links lock mux replica store' bench cheese
 expect 2 'usage: script/test-fresh' test-fresh cheese
 for script in bootstrap server test bench test-fresh; do
   expect 0 "usage: script/$script" "$script" --help
