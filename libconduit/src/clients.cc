@@ -23,8 +23,7 @@ absl::Status NoConnections(std::string_view pod, std::string_view why) {
 std::function<size_t(size_t)> AtRandom() {
   struct Shared {
     Mutex mutex;
-    internal::Random random ABSL_GUARDED_BY(mutex){
-        std::stoull(internal::RandomHex(8), nullptr, 16)};
+    internal::Random random ABSL_GUARDED_BY(mutex){internal::RandomSeed()};
   };
   return [shared = std::make_shared<Shared>()](size_t limit) {
     MutexLock lock(&shared->mutex);

@@ -28,6 +28,10 @@ using ContextPtr = std::unique_ptr<EVP_MAC_CTX, FreeContext>;
 
 constexpr size_t kDigestBytes = 32;
 
+void FillRandom(void* bytes, size_t size) {
+  if (RAND_bytes(static_cast<unsigned char*>(bytes), static_cast<int>(size)) != 1) std::abort();
+}
+
 const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
@@ -98,10 +102,14 @@ bool EqualInConstantTime(std::string_view a, std::string_view b) {
 
 std::string RandomHex(size_t bytes) {
   std::string random(bytes, '\0');
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(random.data()), static_cast<int>(bytes)) != 1) {
-    std::abort();
-  }
+  FillRandom(random.data(), bytes);
   return HexEncode(random);
+}
+
+uint64_t RandomSeed() {
+  uint64_t seed = 0;
+  FillRandom(&seed, sizeof(seed));
+  return seed;
 }
 
 }  // namespace podkit::conduit::internal

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -33,5 +34,8 @@ bool EqualInConstantTime(std::string_view a, std::string_view b);
 // `bytes` unpredictable bytes as hexadecimal digits. Never fails: a machine without randomness
 // cannot run a pod, and the program ends.
 std::string RandomHex(size_t bytes);
+
+// What a generator of random numbers that are no secrets starts from. Never fails either.
+uint64_t RandomSeed();
 
 }  // namespace podkit::conduit::internal

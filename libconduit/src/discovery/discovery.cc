@@ -35,7 +35,7 @@ struct Discovery::State {
       : pods(std::move(the_pods)),
         sources(std::move(the_sources)),
         options(std::move(the_options)),
-        random(options.seed ? *options.seed : std::stoull(internal::RandomHex(8), nullptr, 16)),
+        random(options.seed ? *options.seed : internal::RandomSeed()),
         backoff({.first = options.retry,
                  .max = std::max(options.retry, options.interval),
                  .jitter = internal::Jitter::kEqual}) {}
