@@ -13,6 +13,7 @@
 #include "host_address.h"
 #include "pods_diff.h"
 #include "pods_file.h"
+#include "watchers.h"
 
 namespace podkit::conduit {
 namespace {
@@ -172,7 +173,7 @@ struct Pods::State {
   std::shared_ptr<const PodMap> listed ABSL_GUARDED_BY(mutex);  // By the file.
   FoundHosts found ABSL_GUARDED_BY(mutex);
   std::shared_ptr<const PodMap> pods ABSL_GUARDED_BY(mutex);  // The former with the latter.
-  std::vector<std::weak_ptr<Watcher>> watchers ABSL_GUARDED_BY(mutex);
+  internal::Watchers<std::vector<PodsEvent>> watchers;
   std::deque<std::vector<PodsEvent>> untold ABSL_GUARDED_BY(mutex);
   bool telling ABSL_GUARDED_BY(mutex) = false;
 
@@ -195,7 +196,6 @@ struct Pods::State {
   void Tell() {
     for (bool mine = false;; mine = true) {
       std::vector<PodsEvent> events;
-      std::vector<std::shared_ptr<Watcher>> listeners;
       {
         MutexLock lock(&mutex);
         if (!mine && telling) return;
@@ -203,12 +203,8 @@ struct Pods::State {
         if (!telling) return;
         events = std::move(untold.front());
         untold.pop_front();
-        std::erase_if(watchers, [](const auto& watcher) { return watcher.expired(); });
-        for (const auto& watcher : watchers) {
-          if (auto listener = watcher.lock()) listeners.push_back(std::move(listener));
-        }
       }
-      for (const auto& listener : listeners) (*listener)(events);
+      watchers.Tell(events);
     }
   }
 };
@@ -253,10 +249,7 @@ absl::Status Pods::SetHosts(std::vector<PodHosts> found, std::string reason) {
 }
 
 std::shared_ptr<void> Pods::Watch(Watcher changed) const {
-  auto watcher = std::make_shared<Watcher>(std::move(changed));
-  MutexLock lock(&state_->mutex);
-  state_->watchers.push_back(watcher);
-  return watcher;
+  return state_->watchers.Add(std::move(changed));
 }
 
 std::shared_ptr<const Pod> Pods::Find(std::string_view id) const {

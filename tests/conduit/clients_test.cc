@@ -56,7 +56,7 @@ class FakeConnections final : public Transport {
   }
 
  private:
-  internal::Watchers watchers_;
+  internal::Watchers<> watchers_;
   mutable Mutex mutex_;
   std::map<std::string, std::set<std::string>> connected_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> asked_for_ ABSL_GUARDED_BY(mutex_);

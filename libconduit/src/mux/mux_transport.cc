@@ -57,7 +57,7 @@ class Gate {
 
 struct MuxTransport::State {
   std::shared_ptr<Gate> gate = std::make_shared<Gate>();
-  std::shared_ptr<internal::Watchers> watchers = std::make_shared<internal::Watchers>();
+  std::shared_ptr<internal::Watchers<>> watchers = std::make_shared<internal::Watchers<>>();
   std::shared_ptr<LinkPool> pool;
 };
 
@@ -76,7 +76,7 @@ absl::StatusOr<std::unique_ptr<MuxTransport>> MuxTransport::Create(std::shared_p
   links.mux.max_calls_in = options.max_calls_in;
   links.scheduler = options.scheduler == nullptr ? MakeSystemScheduler() : options.scheduler;
   links.connect_timeout = options.connect_timeout;
-  links.seed = std::stoull(internal::RandomHex(8), nullptr, 16);
+  links.seed = internal::RandomSeed();
   links.on_call = [gate = state->gate](const std::shared_ptr<IncomingCall>& call) {
     gate->Pass(call);
   };
