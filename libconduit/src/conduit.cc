@@ -11,7 +11,7 @@
 #include "common/worker_pool.h"
 #include "envelope.h"
 #include "fmt/format.h"
-#include "hosts/pod_hosts.h"
+#include "hosts/called_pods.h"
 #include "hosts/random.h"
 #include "log_limiter.h"
 #include "meeting.h"
@@ -38,7 +38,7 @@ std::function<absl::Time()> ClockOf(const ConduitOptions& options) {
 internal::HostSetOptions HostOptionsOf(const ConduitOptions& options) {
   internal::HostSetOptions hosts;
   hosts.balance = options.balance;
-  hosts.seed = options.seed != 0 ? options.seed : std::stoull(internal::RandomHex(8), nullptr, 16);
+  hosts.seed = options.seed != 0 ? options.seed : internal::RandomSeed();
   hosts.on_event = options.on_host_event;
   return hosts;
 }
@@ -102,7 +102,7 @@ struct Conduit::Impl {
   const std::function<absl::Time()> now;
   internal::Authenticator authenticator;
   const internal::HostSetOptions host_options;
-  mutable internal::HostsOfPods hosts;
+  mutable internal::CalledPods called;
   internal::Responders responders;
   internal::ServedCommands served;
   internal::CallEnvironment environment;
@@ -123,7 +123,7 @@ struct Conduit::Impl {
         now(ClockOf(options)),
         authenticator(pods, options.max_clock_skew, now()),
         host_options(HostOptionsOf(options)),
-        hosts(host_options),
+        called(host_options),
         responders(pods->own_id(), options, now) {}
 
   void Log(LogLevel level, std::string_view line) const {
@@ -211,7 +211,7 @@ Conduit::Conduit(std::shared_ptr<Pods> pods, Transport* transport, ConduitOption
     : impl_(std::make_unique<Impl>(std::move(pods), transport, std::move(options))) {
   impl_->environment = {
       .transport = transport,
-      .hosts = &impl_->hosts,
+      .called = &impl_->called,
       .options = &impl_->options,
       .now = impl_->now,
       .scheduler = [impl = impl_.get()]() -> Scheduler& { return impl->TheScheduler(); },
@@ -263,7 +263,8 @@ void Conduit::Exchange(std::string_view pod, const CommandInfo& info, std::strin
                        const CallOptions& options,
                        std::function<void(absl::StatusOr<JsonDocument>)> done) {
   impl_->Enter();
-  auto finish = [impl = impl_.get(), name = info.name, start = impl_->now(),
+  const absl::Time now = impl_->now();
+  auto finish = [impl = impl_.get(), name = info.name, start = now,
                  done = std::move(done)](absl::StatusOr<JsonDocument> result) {
     impl->CountSent(name, result.ok(), impl->now() - start);
     done(std::move(result));
@@ -284,7 +285,7 @@ void Conduit::Exchange(std::string_view pod, const CommandInfo& info, std::strin
                                  .id = needs_id ? internal::RandomHex(8) : std::string()},
                                 traits.authenticates ? nullptr : &impl_->authenticator,
                                 impl_->options);
-  std::make_shared<internal::OutgoingCall>(impl_->environment, std::move(request),
+  std::make_shared<internal::OutgoingCall>(impl_->environment, std::move(request), now,
                                            std::move(finish))
       ->Begin();
 }
@@ -334,7 +335,8 @@ void Conduit::Answer(ReceivedCall call) {
 }
 
 std::vector<HostStatus> Conduit::Hosts(std::string_view pod) const {
-  return impl_->hosts.Of(std::string(pod)).hosts().Status(impl_->now());
+  internal::CalledPod* const called = impl_->called.Find(pod);
+  return called == nullptr ? std::vector<HostStatus>() : called->hosts().Status(impl_->now());
 }
 
 std::vector<CommandStats> Conduit::Stats() const {

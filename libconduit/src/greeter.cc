@@ -13,19 +13,8 @@ constexpr int kMostQuestions = 4;
 
 // The host answered, whatever it said: it can be called.
 bool IsAnswer(const absl::Status& status) {
-  switch (OutcomeOf(status)) {
-    case Outcome::kOk:
-    case Outcome::kDeclaredError:
-    case Outcome::kInternalError:
-    case Outcome::kNotImplemented:
-      return true;
-    case Outcome::kNotExecuted:
-    case Outcome::kUnknown:
-    case Outcome::kTimedOut:
-    case Outcome::kCancelled:
-      return false;
-  }
-  return false;
+  const Outcome outcome = OutcomeOf(status);
+  return !IsFailure(outcome) && outcome != Outcome::kCancelled;
 }
 
 }  // namespace

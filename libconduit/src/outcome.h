@@ -12,6 +12,12 @@ namespace podkit::conduit::internal {
 // `status` with an outcome that OutcomeOf reports before it looks at anything else.
 absl::Status WithOutcome(absl::Status status, Outcome outcome);
 
+// Nobody answered, as far as is known: the way there failed, or the time was over.
+constexpr bool IsFailure(Outcome outcome) {
+  return outcome == Outcome::kNotExecuted || outcome == Outcome::kUnknown ||
+         outcome == Outcome::kTimedOut;
+}
+
 // `status` with another message; it keeps what it carries.
 absl::Status WithMessage(const absl::Status& status, std::string_view message);
 

@@ -20,26 +20,27 @@ std::optional<absl::Duration> RetryAfter(const absl::Status& status, int http_st
 
 }  // namespace
 
-OutgoingCall::OutgoingCall(const CallEnvironment& environment, CallRequest request, Done done)
+OutgoingCall::OutgoingCall(const CallEnvironment& environment, CallRequest request, absl::Time now,
+                           Done done)
     : environment_(environment),
       request_(std::move(request)),
       done_(std::move(done)),
-      hosts_(environment.hosts->Of(request_.pod().id)),
-      deadline_(environment.now() + request_.options().timeout),
-      shape_(ShapeOf()),
-      plan_(PlanOptions(), &hosts_.repeats(), &hosts_.hedges(), environment.seed()) {}
+      called_(environment.called->Of(request_.pod().id)),
+      began_(now),
+      deadline_(now + request_.options().timeout),
+      shape_(ShapeOf(now)),
+      plan_(PlanOptions(), &called_.repeats(), &called_.hedges(), environment.seed()) {}
 
-OutgoingCall::Shape OutgoingCall::ShapeOf() const {
-  const absl::Time now = environment_.now();
+OutgoingCall::Shape OutgoingCall::ShapeOf(absl::Time now) const {
   const std::vector<std::string> hosts = environment_.transport->HostsOf(request_.pod());
-  hosts_.hosts().Update(hosts, now);
+  called_.hosts().Update(hosts, now);
   Shape shape{.hosts = hosts.size()};
   const bool may_hedge = environment_.options->hedge_reads && hosts.size() > 1 &&
                          request_.options().host.empty() && request_.options().max_attempts > 1 &&
                          request_.info().effect == Effect::kRead &&
                          request_.options().reply_payload == nullptr;  // It has one place.
   if (!may_hedge) return shape;
-  shape.delay = &hosts_.DelayOf(request_.info().name);
+  shape.delay = &called_.DelayOf(request_.info().name);
   shape.hedge_after = shape.delay->Get(now);
   return shape;
 }
@@ -54,14 +55,14 @@ CallPlanOptions OutgoingCall::PlanOptions() const {
 
 void OutgoingCall::Begin() {
   const auto self = shared_from_this();
-  Step([this](CallPlan& plan) { return plan.Start(environment_.now()); });
+  Step(began_, [this](CallPlan& plan) { return plan.Start(began_); });
   if (!request_.options().stop.stop_possible()) return;
   on_stop_.emplace(request_.options().stop, [weak = weak_from_this()] {
     if (const auto call = weak.lock()) call->Stopped();
   });
 }
 
-void OutgoingCall::Step(const std::function<CallPlan::Actions(CallPlan&)>& step) {
+void OutgoingCall::Step(absl::Time now, absl::FunctionRef<CallPlan::Actions(CallPlan&)> step) {
   CallPlan::Actions actions;
   {
     MutexLock lock(&mutex_);
@@ -76,13 +77,13 @@ void OutgoingCall::Step(const std::function<CallPlan::Actions(CallPlan&)>& step)
       ++holders_;
     }
   }
-  for (const CallAction& action : actions) Do(action);
+  for (const CallAction& action : actions) Do(now, action);
 }
 
-void OutgoingCall::Do(const CallAction& action) {
+void OutgoingCall::Do(absl::Time now, const CallAction& action) {
   switch (action.kind) {
     case CallAction::Kind::kStart:
-      return Send(action.attempt, action.hedge);
+      return Send(now, action.attempt, action.hedge);
     case CallAction::Kind::kSetTimer:
       return;
     case CallAction::Kind::kCancel:
@@ -94,18 +95,17 @@ void OutgoingCall::Do(const CallAction& action) {
 
 absl::StatusOr<HostLease> OutgoingCall::PickHost(bool hedge, absl::Time now) {
   const std::string& only = request_.options().host;
-  if (!only.empty()) return hosts_.hosts().Take(only, now);
+  if (!only.empty()) return called_.hosts().Take(only, now);
   std::vector<std::string> tried;
   {
     MutexLock lock(&mutex_);
     tried = tried_;
   }
-  return hosts_.hosts().Pick(
+  return called_.hosts().Pick(
       now, {.key = request_.options().balance_key, .tried = tried, .only_untried = hedge});
 }
 
-void OutgoingCall::Send(int attempt, bool hedge) {
-  const absl::Time now = environment_.now();
+void OutgoingCall::Send(absl::Time now, int attempt, bool hedge) {
   auto lease = PickHost(hedge, now);
   if (!lease.ok()) {
     const auto wait = hedge ? std::nullopt : std::optional(absl::InfiniteDuration());
@@ -152,18 +152,19 @@ void OutgoingCall::Replied(int attempt, const std::optional<SignedExchange>& exc
 
 void OutgoingCall::End(int attempt, absl::StatusOr<JsonDocument> result, bool answered,
                        std::optional<absl::Duration> retry_after) {
+  const absl::Time now = environment_.now();
   const Outcome outcome = OutcomeOf(result.status());
-  Settle(attempt, std::move(result), answered);
-  Step([&](CallPlan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  Settle(now, attempt, std::move(result), answered, retry_after);
+  Step(now, [&](CallPlan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const bool elsewhere = request_.options().host.empty() && tried_.size() < shape_.hosts;
-    return plan.Ended(attempt, outcome, retry_after, environment_.now(), elsewhere);
+    return plan.Ended(attempt, outcome, retry_after, now, elsewhere);
   });
   Release();
 }
 
 // Notes how an attempt ended: for the plan's end, for the host, and for later reads.
-void OutgoingCall::Settle(int attempt, absl::StatusOr<JsonDocument> result, bool answered) {
-  const absl::Time now = environment_.now();
+void OutgoingCall::Settle(absl::Time now, int attempt, absl::StatusOr<JsonDocument> result,
+                          bool answered, std::optional<absl::Duration> retry_after) {
   const absl::Status status = result.status();
   std::optional<HostLease> lease;
   absl::Time began;
@@ -174,13 +175,12 @@ void OutgoingCall::Settle(int attempt, absl::StatusOr<JsonDocument> result, bool
     began = one.began;
     one.answered = answered;
     one.result = std::move(result);
-    const std::string why(status.message());
-    const bool is_new = std::find(failures_.begin(), failures_.end(), why) == failures_.end();
-    if (!answered && is_new) failures_.push_back(why);
+    if (!answered) NoteFailure(std::string(status.message()));
   }
   if (!lease.has_value()) return;
-  if (const auto overloaded = GetError<Overloaded>(status)) {
-    lease->Refused(overloaded->retry_after, now);
+  const bool refused = retry_after.value_or(absl::InfiniteDuration()) < absl::InfiniteDuration();
+  if (refused) {
+    lease->Refused(*retry_after, now);
   } else {
     lease->Ended(status, now);
   }
@@ -188,6 +188,11 @@ void OutgoingCall::Settle(int attempt, absl::StatusOr<JsonDocument> result, bool
   if (OutcomeOf(status) == Outcome::kCancelled && !request_.id().empty()) {
     environment_.cancel(request_.pod().id, lease->host(), request_.id());
   }
+}
+
+void OutgoingCall::NoteFailure(std::string why) {
+  const bool is_new = std::find(failures_.begin(), failures_.end(), why) == failures_.end();
+  if (is_new) failures_.push_back(std::move(why));
 }
 
 // A transport ends by itself what takes too long, so that most calls need no timer.
@@ -212,7 +217,7 @@ void OutgoingCall::TimerFired(absl::Time at) {
     ++holders_;
   }
   const absl::Time now = std::max(environment_.now(), at);
-  Step([&](CallPlan& plan) {
+  Step(now, [&](CallPlan& plan) {
     return request_.options().stop.stop_requested() ? plan.Cancel(now) : plan.TimerFired(now);
   });
   Release();
@@ -242,7 +247,10 @@ void OutgoingCall::Stopped() {
     }
   }
   for (std::stop_source& stop : out) stop.request_stop();
-  if (waits) Step([this](CallPlan& plan) { return plan.Cancel(environment_.now()); });
+  if (waits) {
+    const absl::Time now = environment_.now();
+    Step(now, [now](CallPlan& plan) { return plan.Cancel(now); });
+  }
   Release();
 }
 

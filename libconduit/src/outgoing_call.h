@@ -14,12 +14,14 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "call_request.h"
 #include "common/mutex.h"
 #include "hosts/call_plan.h"
-#include "hosts/pod_hosts.h"
+#include "hosts/called_pods.h"
 #include "podkit/conduit/conduit.h"
 
 namespace podkit::conduit::internal {
@@ -27,7 +29,7 @@ namespace podkit::conduit::internal {
 // What the calls of one conduit share; it outlives them.
 struct CallEnvironment {
   Transport* transport;
-  HostsOfPods* hosts;
+  CalledPods* called;
   const ConduitOptions* options;
   std::function<absl::Time()> now;
   std::function<Scheduler&()> scheduler;
@@ -42,7 +44,8 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
  public:
   using Done = std::function<void(absl::StatusOr<JsonDocument>)>;
 
-  OutgoingCall(const CallEnvironment& environment, CallRequest request, Done done);
+  // Begun at `now`.
+  OutgoingCall(const CallEnvironment& environment, CallRequest request, absl::Time now, Done done);
 
   void Begin();
 
@@ -61,20 +64,22 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
     HedgeDelay* delay = nullptr;  // Of a read that may be hedged.
     std::optional<absl::Duration> hedge_after;
   };
-  Shape ShapeOf() const;
+  Shape ShapeOf(absl::Time now) const;
   CallPlanOptions PlanOptions() const;
 
-  // Takes a step of the plan, then does what it says.
-  void Step(const std::function<CallPlan::Actions(CallPlan&)>& step);
-  void Do(const CallAction& action);
-  void Send(int attempt, bool hedge);
+  // Takes a step of the plan at `now`, then does what it says.
+  void Step(absl::Time now, absl::FunctionRef<CallPlan::Actions(CallPlan&)> step);
+  void Do(absl::Time now, const CallAction& action);
+  void Send(absl::Time now, int attempt, bool hedge);
   absl::StatusOr<HostLease> PickHost(bool hedge, absl::Time now);
   void Replied(int attempt, const std::optional<SignedExchange>& exchange,
                absl::StatusOr<WireReply> reply);
   // `retry_after` as in CallPlan.
   void End(int attempt, absl::StatusOr<JsonDocument> result, bool answered,
            std::optional<absl::Duration> retry_after);
-  void Settle(int attempt, absl::StatusOr<JsonDocument> result, bool answered);
+  void Settle(absl::Time now, int attempt, absl::StatusOr<JsonDocument> result, bool answered,
+              std::optional<absl::Duration> retry_after);
+  void NoteFailure(std::string why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SetTimer(absl::Time at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CancelTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TimerFired(absl::Time at);
@@ -87,15 +92,16 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
   const CallEnvironment& environment_;
   const CallRequest request_;
   const Done done_;
-  PodHosts& hosts_;
+  CalledPod& called_;
+  const absl::Time began_;
   const absl::Time deadline_;
   const Shape shape_;
 
   Mutex mutex_;
   CallPlan plan_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Attempt> attempts_ ABSL_GUARDED_BY(mutex_);      // By their numbers.
-  std::vector<std::string> tried_ ABSL_GUARDED_BY(mutex_);     // Hosts.
-  std::vector<std::string> failures_ ABSL_GUARDED_BY(mutex_);  // Each once.
+  absl::InlinedVector<Attempt, 1> attempts_ ABSL_GUARDED_BY(mutex_);  // By their numbers.
+  std::vector<std::string> tried_ ABSL_GUARDED_BY(mutex_);            // Hosts.
+  std::vector<std::string> failures_ ABSL_GUARDED_BY(mutex_);         // Each once.
   std::optional<uint64_t> timer_ ABSL_GUARDED_BY(mutex_);
   int holders_ ABSL_GUARDED_BY(mutex_) = 1;  // The call itself, and what is under way for it.
   std::optional<std::stop_callback<std::function<void()>>> on_stop_;

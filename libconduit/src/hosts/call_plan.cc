@@ -2,15 +2,9 @@
 
 #include <algorithm>
 
+#include "outcome.h"
+
 namespace podkit::conduit::internal {
-namespace {
-
-bool IsFailure(Outcome outcome) {
-  return outcome == Outcome::kNotExecuted || outcome == Outcome::kUnknown ||
-         outcome == Outcome::kTimedOut;
-}
-
-}  // namespace
 
 CallPlan::CallPlan(const CallPlanOptions& options, RetryBudget* repeats, RetryBudget* hedges,
                    uint64_t seed)
@@ -40,7 +34,7 @@ CallPlan::Actions CallPlan::Ended(int attempt, Outcome outcome,
                                   std::optional<absl::Duration> retry_after, absl::Time now,
                                   bool elsewhere) {
   Actions actions;
-  if (finished_ || out_.erase(attempt) == 0) return actions;
+  if (finished_ || !TakeBack(attempt)) return actions;
   if (!IsFailure(outcome)) {
     Finish(CallAction::End::kAttempt, attempt, actions);
     return actions;
@@ -68,7 +62,7 @@ CallPlan::Actions CallPlan::Redirected(int attempt, absl::Time now) {
     return Ended(attempt, Outcome::kNotExecuted, absl::InfiniteDuration(), now);
   }
   Actions actions;
-  if (finished_ || out_.erase(attempt) == 0) return actions;
+  if (finished_ || !TakeBack(attempt)) return actions;
   ++redirects_;
   --counted_;
   StartAttempt(false, actions);
@@ -111,9 +105,16 @@ bool CallPlan::MayRepeat(Outcome outcome) const {
          options_.has_idempotency_key;
 }
 
+bool CallPlan::TakeBack(int attempt) {
+  const auto found = std::find(out_.begin(), out_.end(), attempt);
+  if (found == out_.end()) return false;
+  out_.erase(found);
+  return true;
+}
+
 void CallPlan::StartAttempt(bool hedge, Actions& actions) {
   ++counted_;
-  out_.insert(next_attempt_);
+  out_.push_back(next_attempt_);
   actions.push_back({.kind = CallAction::Kind::kStart, .attempt = next_attempt_++, .hedge = hedge});
 }
 

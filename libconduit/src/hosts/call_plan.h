@@ -12,9 +12,8 @@
 
 #include <cstdint>
 #include <optional>
-#include <set>
-#include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/time/time.h"
 #include "hosts/backoff.h"
 #include "hosts/random.h"
@@ -59,7 +58,7 @@ struct CallAction {
 
 class CallPlan {
  public:
-  using Actions = std::vector<CallAction>;
+  using Actions = absl::InlinedVector<CallAction, 2>;
 
   // `repeats` and `hedges` must outlive the plan.
   CallPlan(const CallPlanOptions& options, RetryBudget* repeats, RetryBudget* hedges,
@@ -89,6 +88,8 @@ class CallPlan {
 
  private:
   bool MayRepeat(Outcome outcome) const;
+  // False: it is not out.
+  bool TakeBack(int attempt);
   void StartAttempt(bool hedge, Actions& actions);
   void PlanRepeat(int attempt, Outcome outcome, absl::Duration at_least, absl::Time now,
                   Actions& actions);
@@ -100,7 +101,7 @@ class CallPlan {
   RetryBudget* const hedges_;
   Random random_;
   Backoff backoff_;
-  std::set<int> out_;  // Attempts without an end.
+  absl::InlinedVector<int, 2> out_;  // Attempts without an end.
   int next_attempt_ = 0;
   int counted_ = 0;  // Attempts that max_attempts bounds.
   int redirects_ = 0;

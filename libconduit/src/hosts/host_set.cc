@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "common/mutex.h"
 #include "fmt/format.h"
 #include "hosts/balancer.h"
@@ -31,11 +32,9 @@ struct KnownHost {
   int64_t failures = 0;
 };
 
-bool IsFailure(const absl::Status& status) {
-  if (status.ok() || !ErrorClass(status).empty()) return false;
-  const Outcome outcome = OutcomeOf(status);
-  return outcome == Outcome::kNotExecuted || outcome == Outcome::kUnknown ||
-         outcome == Outcome::kTimedOut;
+// A named error is an answer, also one that says that nothing was executed.
+bool HostFailed(const absl::Status& status) {
+  return !status.ok() && ErrorClass(status).empty() && IsFailure(OutcomeOf(status));
 }
 
 // What happened since, for people; 0 for what never was.
@@ -155,7 +154,7 @@ std::shared_ptr<KnownHost> HostSet::State::Choose(absl::Time now, const PickOpti
                                                   bool* busy) {
   const bool panic = Panics(now);
   int best = pick.only_untried ? kLastWellRank : 3;
-  std::vector<std::shared_ptr<KnownHost>> found;
+  absl::InlinedVector<std::shared_ptr<KnownHost>, 4> found;
   for (const auto& [name, host] : hosts) {
     if (host->connection == HostConnection::kDisconnected) continue;
     if (host->load.in_flight() >= options.max_in_flight) {
@@ -169,7 +168,7 @@ std::shared_ptr<KnownHost> HostSet::State::Choose(absl::Time now, const PickOpti
     found.push_back(host);
   }
   if (found.empty()) return nullptr;
-  std::vector<Candidate> candidates;
+  absl::InlinedVector<Candidate, 4> candidates;
   candidates.reserve(found.size());
   for (const auto& host : found) candidates.push_back({host->name, host->load.Cost(now)});
   return found[internal::Choose(options.balance, candidates, pick.key, random)];
@@ -326,7 +325,7 @@ const std::string& HostLease::host() const { return parts_->host->name; }
 
 void HostLease::Ended(const absl::Status& status, absl::Time now) {
   if (OutcomeOf(status) == Outcome::kCancelled) return;
-  const bool failed = IsFailure(status);
+  const bool failed = HostFailed(status);
   {
     MutexLock lock(&parts_->set->mutex);
     if (std::exchange(parts_->ended, true)) return;

@@ -4,6 +4,7 @@
 // Thread-safe.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,9 +21,9 @@
 namespace podkit::conduit::internal {
 
 // Of one pod.
-class PodHosts {
+class CalledPod {
  public:
-  PodHosts(std::string pod, const HostSetOptions& options) : hosts_(std::move(pod), options) {}
+  CalledPod(std::string pod, const HostSetOptions& options) : hosts_(std::move(pod), options) {}
 
   HostSet& hosts() { return hosts_; }
   RetryBudget& repeats() { return repeats_; }
@@ -47,26 +48,33 @@ class PodHosts {
   std::map<std::string, std::unique_ptr<HedgeDelay>, std::less<>> delays_ ABSL_GUARDED_BY(mutex_);
 };
 
-class HostsOfPods {
+class CalledPods {
  public:
-  explicit HostsOfPods(HostSetOptions options) : options_(std::move(options)) {}
+  explicit CalledPods(HostSetOptions options) : options_(std::move(options)) {}
 
   // Lives as long as this.
-  PodHosts& Of(const std::string& pod) {
+  CalledPod& Of(const std::string& pod) {
     MutexLock lock(&mutex_);
     auto& entry = pods_[pod];
     if (entry == nullptr) {
       HostSetOptions options = options_;
       options.seed = MixBits(options_.seed + pods_.size());
-      entry = std::make_unique<PodHosts>(pod, options);
+      entry = std::make_unique<CalledPod>(pod, options);
     }
     return *entry;
+  }
+
+  // Null for a pod that was not called yet.
+  CalledPod* Find(std::string_view pod) {
+    MutexLock lock(&mutex_);
+    const auto entry = pods_.find(pod);
+    return entry == pods_.end() ? nullptr : entry->second.get();
   }
 
  private:
   const HostSetOptions options_;
   Mutex mutex_;
-  std::map<std::string, std::unique_ptr<PodHosts>> pods_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::unique_ptr<CalledPod>, std::less<>> pods_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace podkit::conduit::internal
