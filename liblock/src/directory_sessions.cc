@@ -114,6 +114,17 @@ absl::StatusOr<DirectoryState::AcquireAnswer> DirectoryState::Acquire(
   PODKIT_RETURN_IF_ERROR(CheckName("the store's name", request.store));
   PODKIT_RETURN_IF_ERROR(CheckName("the request's id", request.request_id));
   PODKIT_ASSIGN_OR_RETURN(Session* const session, FindSession(request.session, request.store));
+  auto answer = Answer(*session, request);
+  if (!answer.ok()) RememberEnd(*session, request.store, request.request_id);
+  return answer;
+}
+
+absl::StatusOr<DirectoryState::AcquireAnswer> DirectoryState::Answer(
+    Session& session, const AcquireRequest& request) {
+  if (session.ended_keys.contains(EndedKey(request.store, request.request_id))) {
+    return MakeLockError({.error = LockError::kAlreadyReleased, .store = request.store},
+                         "the request ended before, and a new one needs a new id");
+  }
   auto found = FindStore(request.store);
   if (!found.ok() && request.create) found = AddStore(request.store);
   if (!found.ok()) return found.status();
@@ -124,17 +135,32 @@ absl::StatusOr<DirectoryState::AcquireAnswer> DirectoryState::Acquire(
   }
   if (row.session == request.session && (row.request.empty() || row.token == request.take_over)) {
     // A new token: what the host sent about the old one may still be on its way.
-    return AcquireAnswer{
-        .grant = GrantTo(store, *session, request.request_id, row.reason, row.position)};
+    return AcquireAnswer{.grant =
+                             GrantTo(store, session, request.request_id, row.reason, row.position)};
   }
   if (row.session.empty()) {
     return AcquireAnswer{
-        .grant = GrantTo(store, *session, request.request_id, GrantReason::kAcquired, 0)};
+        .grant = GrantTo(store, session, request.request_id, GrantReason::kAcquired, 0)};
   }
   if (request.wait <= absl::ZeroDuration()) {
     return MakeLockError(DetailsOf(LockError::kAlreadyAcquired, store));
   }
-  return Enqueue(store, *session, request);
+  return Enqueue(store, session, request);
+}
+
+std::string DirectoryState::EndedKey(const std::string& store, const std::string& request_id) {
+  return store + '\n' + request_id;
+}
+
+void DirectoryState::RememberEnd(Session& session, const std::string& store,
+                                 const std::string& request_id) {
+  if (request_id.empty()) return;
+  const auto [key, added] = session.ended_keys.insert(EndedKey(store, request_id));
+  if (!added) return;
+  session.ended.push_back(*key);
+  if (session.ended.size() <= limits_.kept_requests) return;
+  session.ended_keys.erase(session.ended.front());
+  session.ended.pop_front();
 }
 
 absl::StatusOr<DirectoryState::AcquireAnswer> DirectoryState::Enqueue(
@@ -169,6 +195,8 @@ absl::Status DirectoryState::CancelAcquire(Moment now, const std::string& sessio
                                            const std::string& request_id,
                                            const std::string& store) {
   Advance(now);
+  const auto of = sessions_.find(session);
+  if (of != sessions_.end()) RememberEnd(of->second, store, request_id);
   const auto found = FindStore(store);
   if (!found.ok() || request_id.empty()) return absl::OkStatus();
   const WaiterId wait = FindWait(**found, session, request_id);
@@ -213,8 +241,13 @@ absl::StatusOr<Token> DirectoryState::HandOver(Moment now, const HandOverRequest
   PODKIT_ASSIGN_OR_RETURN(Store* const held, FindHeld(request.holding));
   PODKIT_RETURN_IF_ERROR(CheckName("the request's id", request.request_id));
   WaiterId wait = 0;
-  Session* const to = HandOverTarget(*held, request.to_host, &wait);
+  const bool refused = request.attempt != 0 && request.attempt <= held->row.refused;
+  Session* const to = refused ? nullptr : HandOverTarget(*held, request.to_host, &wait);
   if (to == nullptr) {
+    if (request.attempt > held->row.refused) {
+      held->row.refused = request.attempt;
+      Keep(*held);
+    }
     return MakeLockError({.error = LockError::kNoSuchHost,
                           .store = request.holding.store,
                           .holder = request.to_host});

@@ -68,7 +68,9 @@ void DirectoryState::Advance(Moment now) {
   }
   while (!waiter_deadlines_.empty() && waiter_deadlines_.begin()->first <= now_.steady) {
     const WaiterId id = waiter_deadlines_.begin()->second;
-    const Store& store = stores_.find(waiters_.at(id).request.store)->second;
+    const AcquireRequest& request = waiters_.at(id).request;
+    const Store& store = stores_.find(request.store)->second;
+    RememberEnd(sessions_.find(request.session)->second, request.store, request.request_id);
     FinishWait(id, MakeLockError(DetailsOf(LockError::kDeadlineExceeded, store)));
   }
   WakeStores();
@@ -141,6 +143,7 @@ Grant DirectoryState::GrantTo(Store& store, Session& session, const std::string&
   store.row.reason = reason;
   store.row.position = position;
   store.row.end = GrantEnd::kNone;
+  store.row.refused = 0;
   store.since = now_.steady;
   session.held.insert(store.row.store);
   Keep(store);
@@ -155,6 +158,7 @@ void DirectoryState::EndGrant(Store& store, GrantEnd end, LockEvent::Kind event)
   if (end == GrantEnd::kBroken) store.row.token = revision_;
   AddEvent(event, store.row, holder->second.row.host);
   holder->second.held.erase(store.row.store);
+  RememberEnd(holder->second, store.row.store, store.row.request);
   store.row.session.clear();
   store.row.end = end;
   Keep(store);

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -113,6 +114,9 @@ class DirectoryState {
     std::set<WaiterId> waits;
     std::deque<Notice> notices;
     int64_t last_notice = 0;
+    // Acquires that ended, as store, line feed, request id; the oldest first.
+    std::deque<std::string> ended;
+    absl::flat_hash_set<std::string> ended_keys;
   };
   struct Store {
     StoreRow row;
@@ -145,11 +149,14 @@ class DirectoryState {
   void UnplanWake(const Store& store);
   void ChangeWake(Store& store, absl::Time wake_at);
 
-  // directory_requests.cc: what holders ask.
+  // directory_sessions.cc and directory_stores.cc: what is asked.
   absl::StatusOr<Session*> FindSession(const std::string& id, const std::string& store = "");
   absl::StatusOr<Store*> FindStore(const std::string& name);
   absl::StatusOr<Store*> AddStore(const std::string& name);
   absl::StatusOr<Store*> FindHeld(const Holding& holding);
+  absl::StatusOr<AcquireAnswer> Answer(Session& session, const AcquireRequest& request);
+  static std::string EndedKey(const std::string& store, const std::string& request_id);
+  void RememberEnd(Session& session, const std::string& store, const std::string& request_id);
   absl::StatusOr<AcquireAnswer> Enqueue(Store& store, Session& session,
                                         const AcquireRequest& request);
   WaiterId FindWait(const Store& store, const std::string& session, const std::string& request_id);

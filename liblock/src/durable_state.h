@@ -32,6 +32,7 @@ struct StoreRow {
   int64_t position = 0;     // Grant::position.
   std::string end_request;  // Of the last release or hand-over,
   Token end_token = 0;      // and the grant that it ended.
+  int64_t refused = 0;      // HandOverRequest::attempt, the greatest refused under this grant.
   GrantEnd end = GrantEnd::kNone;
   Head head;
   std::string head_request;  // Of the last MoveHead.

@@ -43,8 +43,9 @@ int64_t ChecksumOf(const StoreRow& row) {
                               : absl::ToUnixMicros(row.wake_at);
   return (Fnv() << row.store << row.token << row.session << row.request
                 << static_cast<int64_t>(row.reason) << row.position << row.end_request
-                << row.end_token << static_cast<int64_t>(row.end) << row.head.manifest
-                << row.head.position << row.head.token << row.head_request << wake_at)
+                << row.end_token << row.refused << static_cast<int64_t>(row.end)
+                << row.head.manifest << row.head.position << row.head.token << row.head_request
+                << wake_at)
       .value();
 }
 

@@ -142,15 +142,27 @@ absl::Status Session::Core::Heed(absl::Status status) {
 
 absl::StatusOr<std::unique_ptr<WriteLock>> Session::Core::Acquire(const std::string& store,
                                                                   const AcquireOptions& options) {
-  const std::string request_id =
-      options.cancel_name.empty() ? NewRequestId() : request_prefix_ + "/" + options.cancel_name;
-  return Acquire({.session = options_.id,
-                  .request_id = request_id,
-                  .store = store,
-                  .wait = options.wait,
-                  .priority = options.priority,
-                  .ask_holder = options.ask_holder,
-                  .create = options.create});
+  const std::string request_id = NewRequestId();
+  const auto name = std::make_pair(store, options.cancel_name);
+  if (!options.cancel_name.empty()) {
+    MutexLock lock(&mutex_);
+    if (!cancellable_.emplace(name, request_id).second) {
+      return MakeLockError({.error = LockError::kInvalidRequest, .store = store},
+                           "an acquire of this cancel name is running");
+    }
+  }
+  auto lock = Acquire({.session = options_.id,
+                       .request_id = request_id,
+                       .store = store,
+                       .wait = options.wait,
+                       .priority = options.priority,
+                       .ask_holder = options.ask_holder,
+                       .create = options.create});
+  if (!options.cancel_name.empty()) {
+    MutexLock guard(&mutex_);
+    cancellable_.erase(name);
+  }
+  return lock;
 }
 
 absl::StatusOr<std::unique_ptr<WriteLock>> Session::Core::Acquire(const AcquireRequest& request) {
@@ -180,9 +192,14 @@ void Session::Core::FinishAcquire(const std::string& store) {
 }
 
 absl::Status Session::Core::Cancel(const std::string& store, const std::string& cancel_name) {
-  return Retry([&] {
-    return directory_->CancelAcquire(options_.id, request_prefix_ + "/" + cancel_name, store);
-  });
+  std::string request_id;
+  {
+    MutexLock lock(&mutex_);
+    const auto found = cancellable_.find({store, cancel_name});
+    if (found == cancellable_.end()) return absl::OkStatus();
+    request_id = found->second;
+  }
+  return Retry([&] { return directory_->CancelAcquire(options_.id, request_id, store); });
 }
 
 absl::StatusOr<std::unique_ptr<WriteLock>> Session::Core::Claim(const std::string& store) {

@@ -88,6 +88,8 @@ struct Session::Core : std::enable_shared_from_this<Session::Core> {
   std::map<std::string, std::weak_ptr<WriteLock::Core>> locks_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Grant> granted_ ABSL_GUARDED_BY(mutex_);  // To be claimed.
   std::multiset<std::string> acquiring_ ABSL_GUARDED_BY(mutex_);
+  // Request ids of acquires that can be taken back, by store and cancel name.
+  std::map<std::pair<std::string, std::string>, std::string> cancellable_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Token> broken_ ABSL_GUARDED_BY(mutex_);  // While being acquired.
   // Requests without an answer, as (store, request id): what they may have got is given back.
   std::vector<std::pair<std::string, std::string>> leftovers_ ABSL_GUARDED_BY(mutex_);
@@ -108,7 +110,7 @@ struct WriteLock::Core {
   absl::Status InJeopardy() const;
   // Takes an answer of the directory that may mean the end of the lock.
   absl::Status Heed(absl::Status status);
-  absl::Status End(const absl::Status& status);
+  absl::Status End(const absl::Status& status, bool Core::*unanswered_flag);
   absl::StatusOr<Head> Save(const SaveFunction& save_function, ChunkSink& sink);
   absl::StatusOr<Head> Move(const HeadChange& change);
   absl::Status GiveBack(ReleaseKind kind, const std::string& reason);
@@ -119,16 +121,20 @@ struct WriteLock::Core {
   mutable Mutex mutex;
   Phase phase ABSL_GUARDED_BY(mutex) = Phase::kHeld;
   bool saving ABSL_GUARDED_BY(mutex) = false;
-  // The directory was asked to end the grant, and has not refused: perhaps others have it now.
-  bool ending ABSL_GUARDED_BY(mutex) = false;
-  // Such a request was not answered: it may still arrive, whatever was said to a later one.
-  bool unsure ABSL_GUARDED_BY(mutex) = false;
+  // Requests to end the grant that run: perhaps others have it now.
+  int ending ABSL_GUARDED_BY(mutex) = 0;
+  // Such a request was not answered: it may still arrive, whatever was said to a later one. A
+  // refused hand-over does not, for the directory remembers those.
+  bool unsure_release ABSL_GUARDED_BY(mutex) = false;
+  bool unsure_hand_over ABSL_GUARDED_BY(mutex) = false;
   // A change of the head that was not answered: perhaps it happened.
   std::optional<HeadChange> unanswered ABSL_GUARDED_BY(mutex);
   Head head ABSL_GUARDED_BY(mutex);
   int64_t position ABSL_GUARDED_BY(mutex);
   std::string release_request ABSL_GUARDED_BY(mutex);
+  // Empty: the last one was refused, and the next is another attempt.
   std::string hand_over_request ABSL_GUARDED_BY(mutex);
+  int64_t hand_over_attempt ABSL_GUARDED_BY(mutex) = 0;
 };
 
 template <typename Call>

@@ -63,6 +63,7 @@ CREATE TABLE store (
   position INTEGER NOT NULL,
   end_request TEXT NOT NULL,
   end_token INTEGER NOT NULL,
+  refused INTEGER NOT NULL,
   ended INTEGER NOT NULL,
   head_manifest TEXT NOT NULL,
   head_position INTEGER NOT NULL,
@@ -205,12 +206,13 @@ StoreRow StoreRowOf(SQLite::Statement& row) {
   store.position = row.getColumn(5).getInt64();
   store.end_request = row.getColumn(6).getString();
   store.end_token = row.getColumn(7).getInt64();
-  store.end = static_cast<GrantEnd>(row.getColumn(8).getInt());
-  store.head.manifest = row.getColumn(9).getString();
-  store.head.position = row.getColumn(10).getInt64();
-  store.head.token = row.getColumn(11).getInt64();
-  store.head_request = row.getColumn(12).getString();
-  if (!row.isColumnNull(13)) store.wake_at = absl::FromUnixMicros(row.getColumn(13).getInt64());
+  store.refused = row.getColumn(8).getInt64();
+  store.end = static_cast<GrantEnd>(row.getColumn(9).getInt());
+  store.head.manifest = row.getColumn(10).getString();
+  store.head.position = row.getColumn(11).getInt64();
+  store.head.token = row.getColumn(12).getInt64();
+  store.head_request = row.getColumn(13).getString();
+  if (!row.isColumnNull(14)) store.wake_at = absl::FromUnixMicros(row.getColumn(14).getInt64());
   return store;
 }
 
@@ -320,7 +322,7 @@ class SqliteJournal final : public Journal {
     drop_session_.emplace(database, "DELETE FROM session WHERE id = ?");
     put_store_.emplace(database,
                        "INSERT OR REPLACE INTO store VALUES "
-                       "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                       "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     drop_store_.emplace(database, "DELETE FROM store WHERE name = ?");
     add_audit_.emplace(database, "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   }
@@ -346,7 +348,7 @@ class SqliteJournal final : public Journal {
     Run(*put_store_, [&](Binder& bind) {
       bind << row.store << row.token << row.session << row.request
            << static_cast<int64_t>(row.reason) << row.position << row.end_request << row.end_token
-           << static_cast<int64_t>(row.end) << row.head.manifest << row.head.position
+           << row.refused << static_cast<int64_t>(row.end) << row.head.manifest << row.head.position
            << row.head.token << row.head_request << SqlTime(row.wake_at) << ChecksumOf(row);
     });
   }
@@ -399,7 +401,7 @@ class SqliteJournal final : public Journal {
     SQLite::Statement query(*connection_, "SELECT * FROM store");
     while (query.executeStep()) {
       StoreRow row = StoreRowOf(query);
-      if (query.getColumn(14).getInt64() != ChecksumOf(row)) {
+      if (query.getColumn(15).getInt64() != ChecksumOf(row)) {
         return Damaged(fmt::format("store '{}' fails its checksum", row.store));
       }
       if (row.token > state.revision || row.head.token > state.revision) {

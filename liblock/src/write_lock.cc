@@ -34,7 +34,7 @@ absl::Status WriteLock::Core::CheckHeld() {
 absl::Status WriteLock::Core::CheckWritable() {
   PODKIT_RETURN_IF_ERROR(CheckHeld());
   MutexLock lock(&mutex);
-  return ending ? InJeopardy() : absl::OkStatus();
+  return ending > 0 || unsure_release || unsure_hand_over ? InJeopardy() : absl::OkStatus();
 }
 
 absl::Status WriteLock::Core::InJeopardy() const {
@@ -57,14 +57,20 @@ absl::Status WriteLock::Core::Heed(absl::Status status) {
   return status;
 }
 
-// What a request to end the grant came to. Of two threads only one ends it.
-absl::Status WriteLock::Core::End(const absl::Status& status) {
+// What a request to end the grant came to; the flag is the one for its kind. Of two threads
+// only one ends it.
+absl::Status WriteLock::Core::End(const absl::Status& status,
+                                  bool WriteLock::Core::*unanswered_flag) {
   const LockError error = GetLockError(status).error;
   const bool released = error == LockError::kAlreadyReleased;
   if (!status.ok() && !released) {
     MutexLock lock(&mutex);
-    unsure = unsure || error == LockError::kDirectoryUnavailable;
-    ending = unsure;
+    if (error == LockError::kDirectoryUnavailable) this->*unanswered_flag = true;
+    if (error == LockError::kNoSuchHost) {
+      unsure_hand_over = false;
+      hand_over_request.clear();
+    }
+    --ending;
   }
   if (!status.ok() && !released) return Heed(status);
   bool first = false;
@@ -179,14 +185,15 @@ absl::Status WriteLock::Core::GiveBack(ReleaseKind kind, const std::string& reas
   std::string request_id;
   {
     MutexLock lock(&mutex);
-    ending = true;
+    ++ending;
     if (release_request.empty()) release_request = new_id;
     request_id = release_request;
   }
   return End(session->Retry([&] {
     return session->directory().Release(
         {.holding = holding(), .request_id = request_id, .kind = kind, .reason = reason});
-  }));
+  }),
+             &Core::unsure_release);
 }
 
 absl::StatusOr<Token> WriteLock::HandOver(const std::string& host) {
@@ -195,14 +202,18 @@ absl::StatusOr<Token> WriteLock::HandOver(const std::string& host) {
   const std::string new_id = core_->session->NewRequestId();
   {
     MutexLock lock(&core_->mutex);
-    core_->ending = true;
-    if (core_->hand_over_request.empty()) core_->hand_over_request = new_id;
+    ++core_->ending;
+    if (core_->hand_over_request.empty()) {
+      core_->hand_over_request = new_id;
+      ++core_->hand_over_attempt;
+    }
     request.request_id = core_->hand_over_request;
+    request.attempt = core_->hand_over_attempt;
     request.position = std::max(core_->position, core_->head.position);
   }
   const auto token =
       core_->session->Retry([&] { return core_->session->directory().HandOver(request); });
-  PODKIT_RETURN_IF_ERROR(core_->End(token.status()));
+  PODKIT_RETURN_IF_ERROR(core_->End(token.status(), &Core::unsure_hand_over));
   return token;
 }
 

@@ -37,13 +37,14 @@ TEMPLATE_TEST_CASE("A store that is not there is not granted", "[conformance]", 
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
-  const AcquireRequest request = {.session = "s1", .request_id = "a", .store = "ann"};
+  AcquireRequest request = {.session = "s1", .request_id = "a", .store = "ann"};
   const auto missing = directory.Acquire(request);
   CHECK(missing.status().code() == absl::StatusCode::kNotFound);
   CHECK(ErrorOf(missing).error == LockError::kNoSuchStore);
   CHECK(ErrorOf(missing).store == "ann");
   CHECK(directory.CreateStore("ann") == absl::OkStatus());
   CHECK(ErrorOf(directory.CreateStore("ann")).error == LockError::kStoreExists);
+  request.request_id = "b";
   CHECK(directory.Acquire(request).status() == absl::OkStatus());
 }
 
@@ -209,6 +210,63 @@ TEMPLATE_TEST_CASE("Cancelling an acquire whose answer was lost gives the store 
   CHECK(directory.CancelAcquire("s1", "a1", "ann") == absl::OkStatus());
   CHECK(ValueOf(directory.Find("ann")).host.empty());
   CHECK(directory.CancelAcquire("s1", "a1", "no such store") == absl::OkStatus());
+}
+
+TEMPLATE_TEST_CASE("A copy of an acquire that ended gets nothing, however late it arrives",
+                   "[conformance]", MemoryBed, SqliteBed) {
+  TestType bed;
+  WriteLockDirectory& directory = bed.directory();
+  OpenSession(directory, "s1", "alpha");
+  OpenSession(directory, "s2", "beta");
+  const auto late = [&](const std::string& request) {
+    return ErrorOf(TryAcquire(directory, "s1", "ann", request)).error;
+  };
+  const Grant released = MustAcquire(directory, "s1", "ann", "released");
+  REQUIRE(Release(directory, "s1", released) == absl::OkStatus());
+  CHECK(late("released") == LockError::kAlreadyReleased);
+  CHECK(directory.CancelAcquire("s1", "taken back", "ann") == absl::OkStatus());
+  CHECK(late("taken back") == LockError::kAlreadyReleased);
+  MustAcquire(directory, "s1", "ann", "broken");
+  REQUIRE(directory.Break("ann", "root", "").status() == absl::OkStatus());
+  CHECK(late("broken") == LockError::kAlreadyReleased);
+  const Grant other = MustAcquire(directory, "s2", "ann", "released");  // Ids are of a session.
+  CHECK(late("refused") == LockError::kAlreadyAcquired);
+  auto waiting = Queue(bed, WaitingFor("ann", "s1", absl::Seconds(5)), 1);
+  bed.Pass(absl::Seconds(5));
+  CHECK(ErrorOf(waiting.get()).error == LockError::kDeadlineExceeded);
+  REQUIRE(Release(directory, "s2", other) == absl::OkStatus());
+  CHECK(late("refused") == LockError::kAlreadyReleased);
+  CHECK(late("w") == LockError::kAlreadyReleased);
+  CHECK(ValueOf(directory.Find("ann")).host.empty());
+  CHECK(late("new") == LockError::kNone);
+}
+
+TEMPLATE_TEST_CASE("A hand-over that was refused stays refused", "[conformance]", MemoryBed,
+                   SqliteBed) {
+  TestType bed;
+  WriteLockDirectory& directory = bed.directory();
+  OpenSession(directory, "s1", "alpha");
+  const Grant grant = MustAcquire(directory, "s1", "ann");
+  HandOverRequest first = {
+      .holding = {"s1", "ann", grant.token}, .request_id = "o1", .to_host = "beta", .attempt = 1};
+  HandOverRequest second = first;
+  second.request_id = "o2";
+  second.attempt = 2;
+  CHECK(ErrorOf(directory.HandOver(second)).error == LockError::kNoSuchHost);
+  OpenSession(directory, "s2", "beta");
+  // Copies that come late, now that the host is there.
+  CHECK(ErrorOf(directory.HandOver(second)).error == LockError::kNoSuchHost);
+  CHECK(ErrorOf(directory.HandOver(first)).error == LockError::kNoSuchHost);
+  CHECK(ValueOf(directory.Find("ann")).host == "alpha");
+  HandOverRequest third = first;
+  third.request_id = "o3";
+  third.attempt = 3;
+  CHECK(ValueOf(directory.HandOver(third)) > grant.token);
+  // The next grant counts anew.
+  const Grant next = MustAcquire(directory, "s2", "ann", "a2");
+  first.holding = {"s2", "ann", next.token};
+  first.to_host = "alpha";
+  CHECK(ValueOf(directory.HandOver(first)) > next.token);
 }
 
 TEMPLATE_TEST_CASE("A repeated acquire keeps its place in the queue", "[conformance]", MemoryBed,

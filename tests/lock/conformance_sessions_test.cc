@@ -76,10 +76,12 @@ TEMPLATE_TEST_CASE("A session is resumed by its host only", "[conformance]", Mem
   CHECK(ErrorOf(directory.OpenSession({.id = "s1", .host = "beta"})).error ==
         LockError::kInvalidRequest);
   CHECK(ValueOf(directory.GrantsOf("s1")) == std::vector{ann, bob});
-  AcquireRequest request = {.session = "s1", .request_id = "after", .store = "ann"};
+  AcquireRequest request = {.session = "s1", .request_id = "without token", .store = "ann"};
   CHECK(ErrorOf(directory.Acquire(request)).error == LockError::kAlreadyAcquired);
+  request.request_id = "not this one";
   request.take_over = bob.token;
   CHECK(ErrorOf(directory.Acquire(request)).error == LockError::kAlreadyAcquired);
+  request.request_id = "after";
   request.take_over = ann.token;
   const Grant again = ValueOf(directory.Acquire(request));
   CHECK(again.token > bob.token);

@@ -24,10 +24,11 @@ class Chunks : public ChunkSink {
 // A directory behind a network that the test cuts, and hosts that step by hand.
 class SessionBed : public Network {
  public:
-  enum class Fault { kNone, kCut, kLoseAnswers };
+  enum class Fault { kNone, kCut, kLate, kLoseAnswers };
 
-  WriteLockDirectory* Deliver(const Message&) override {
-    return fault == Fault::kCut ? nullptr : &bed.directory();
+  WriteLockDirectory* Deliver(const Message& message) override {
+    if (fault == Fault::kLate) late.push_back(message);
+    return fault == Fault::kCut || fault == Fault::kLate ? nullptr : &bed.directory();
   }
   bool Return() override { return fault != Fault::kLoseAnswers; }
 
@@ -52,6 +53,7 @@ class SessionBed : public Network {
   }
 
   Fault fault = Fault::kNone;
+  std::vector<Message> late;  // What was sent with kLate, to arrive when the test says so.
   int random = 0;
   std::map<std::string, std::vector<SessionEvent>> events;  // By host.
   SqliteBed bed;
@@ -285,6 +287,25 @@ TEST_CASE("A holder learns that its lock was broken, and that others ask for it"
   CHECK(bed.events["alpha"][1].grant.token == lock->token());
   CHECK(ErrorOf(lock->Check()).error == LockError::kLockLost);
   CHECK(kept->Check() == absl::OkStatus());
+}
+
+TEST_CASE("After a refusal no late copy hands the store over", "[session]") {
+  SessionBed bed;
+  const auto alpha = bed.Open("alpha");
+  const auto lock = ValueOf(alpha->Acquire("ann", {.create = true}));
+  bed.fault = SessionBed::Fault::kLate;
+  CHECK(ErrorOf(lock->HandOver("beta")).error == LockError::kDirectoryUnavailable);
+  CHECK(ErrorOf(lock->Check()).error == LockError::kInJeopardy);
+  bed.fault = SessionBed::Fault::kNone;
+  CHECK(ErrorOf(lock->HandOver("beta")).error == LockError::kNoSuchHost);
+  CHECK(lock->Check() == absl::OkStatus());
+  bed.bed.Restart();
+  const auto beta = bed.Open("beta");
+  REQUIRE(bed.late.size() == 1);
+  bed.late[0](bed.bed.directory());
+  CHECK(ValueOf(bed.bed.directory().Find("ann")).token == lock->token());
+  CHECK(lock->Check() == absl::OkStatus());
+  CHECK(lock->HandOver("beta").status() == absl::OkStatus());
 }
 
 TEST_CASE("A host that was restarted claims what its session still holds", "[session]") {

@@ -52,7 +52,9 @@ class WriteLockDirectory {
 
   // kAlreadyAcquired if another session, or another request of this one, holds the store and the
   // request does not wait; kDeadlineExceeded with the same fields if it waited in vain;
-  // kNoSuchStore; kCancelled; kFull if too many wait.
+  // kNoSuchStore; kCancelled; kFull if too many wait. kAlreadyReleased if a request with this id
+  // was refused, taken back, or ended with its grant: a copy that comes late gets nothing. A
+  // restart of the directory forgets those.
   virtual absl::StatusOr<Grant> Acquire(const AcquireRequest& request) = 0;
   // Takes an Acquire back that waits or whose answer was lost: what it got is released. OK if there
   // is nothing to take back.

@@ -25,6 +25,7 @@ struct DirectoryLimits {
   size_t max_waiting = 1024;  // For one store.
   size_t kept_events = 16'384;
   size_t kept_notices = 100'000;  // For one session; the oldest are dropped.
+  size_t kept_requests = 4096;    // For one session: ids of acquires that ended.
   // When a store was woken and its holder left it with the same wake-up, it is woken again only
   // after this time.
   absl::Duration wake_retry = absl::Minutes(1);

@@ -59,7 +59,8 @@ struct AcquireOptions {
   Priority priority = Priority::kInteractive;
   bool ask_holder = false;
   bool create = false;
-  // Names the request, so that Cancel can take it back. Empty: it cannot be taken back.
+  // Names the request while it runs, so that Cancel can take it back; no other of that store may
+  // run under the name meanwhile. Empty: it cannot be taken back.
   std::string cancel_name;
 };
 
@@ -85,7 +86,7 @@ class Session {
   // it returns as an error, the store is not held by this request afterwards, or the session ends.
   absl::StatusOr<std::unique_ptr<WriteLock>> Acquire(const std::string& store,
                                                      const AcquireOptions& options = {});
-  // Ends the Acquire of this name with kCancelled.
+  // Ends the Acquire of this name with kCancelled. OK if none is running.
   absl::Status Cancel(const std::string& store, const std::string& cancel_name);
   // The lock of a store that was granted without an Acquire, or to this session before a restart;
   // see SessionEvent::kGranted. It has a new token. kLockLost if there is no such grant; if it was

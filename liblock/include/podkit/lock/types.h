@@ -69,7 +69,8 @@ struct Holding {
 };
 
 // The `request_id` of each request that changes something names it within its session: whoever got
-// no answer repeats the request with the same id, and the change happens once.
+// no answer repeats the request with the same id, and the change happens once. A new request needs
+// a new id: a late copy of one that was answered must change nothing.
 struct AcquireRequest {
   std::string session;
   std::string request_id;
@@ -114,6 +115,9 @@ struct HandOverRequest {
   std::string request_id;
   std::string to_host;
   int64_t position = 0;  // See Grant.
+  // Counts the hand-overs that are tried under one grant, from 1: when one was refused, copies of
+  // it and of those before are refused too, however late they arrive. 0: not counted.
+  int64_t attempt = 0;
 };
 
 // What a session is told. Notices of one incarnation of the directory are numbered.
