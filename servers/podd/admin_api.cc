@@ -9,9 +9,9 @@
 
 #include "absl/time/clock.h"
 #include "common/status_macros.h"
-#include "servers/common/files.h"
+#include "servers/common/operator_token.h"
+#include "servers/common/status_to_http.h"
 #include "servers/podd/admin_call.h"
-#include "servers/podd/status_to_http.h"
 
 namespace podkit::servers {
 namespace {
@@ -349,19 +349,9 @@ constexpr AdminRoute kRoutes[] = {
     {"POST", "/homes/{home}/collections/{collection}/objects/{object}/move", MoveObject},
 };
 
-bool IsOperator(const HttpRequest& request, const std::string& token) {
-  constexpr std::string_view kScheme = "Bearer ";
-  const auto header = request.headers.Find("Authorization");
-  return header && request.headers.Count("Authorization") == 1 && header->starts_with(kScheme) &&
-         SecretsEqual(header->substr(kScheme.size()), token);
-}
-
 HttpResponse Answer(const PodServices& pod, const AdminApiOptions& options, const AdminRoute& route,
                     const HttpRequest& request) {
-  if (!IsOperator(request, options.token)) {
-    return ErrorResponse(
-        absl::UnauthenticatedError("give the operator's token: Authorization: Bearer <token>"));
-  }
+  if (!IsOperator(request, options.token)) return AskForToken();
   const absl::Time start = absl::Now();
   const AdminCall call(pod, request);
   AdminAnswer answer = route.handler(call);

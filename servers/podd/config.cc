@@ -1,23 +1,17 @@
 #include "servers/podd/config.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <filesystem>
-#include <limits>
 
 #include "common/status_macros.h"
-#include "common/text.h"
 #include "servers/common/files.h"
+#include "servers/common/settings.h"
 #include "servers/common/version.h"
 
 namespace podkit::servers {
 namespace {
-
-constexpr size_t kMaxConfigBytes = 1 << 20;
-constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
 
 constexpr std::string_view kDescription =
     "podd serves one pod: the homes of its users, the conduit to the other pods, and the\n"
@@ -50,10 +44,6 @@ Examples:
   podd --users-file users.json --listen 127.0.0.1:9000 --data /var/lib/podd
   podd --config /etc/podd.json --check-config
 )";
-
-absl::Status Wrong(std::string_view flag, std::string_view text) {
-  return absl::InvalidArgumentError(fmt::format("--{}: {}", flag, text));
-}
 
 void AddFlags(CLI::App* app, PoddCommandLine* line) {
   PoddSettings& to = line->settings;
@@ -93,42 +83,10 @@ void AddFlags(CLI::App* app, PoddCommandLine* line) {
   app->add_option("--threads", to.threads, "Requests in work at a time [8]")->type_name("N");
 }
 
-// "127.0.0.1:8201" or "[::1]:8201".
-absl::Status ParseListen(std::string_view text, PoddConfig* config) {
-  const size_t colon = text.rfind(':');
-  std::string_view address = text.substr(0, colon);
-  const auto port = colon == std::string_view::npos ? std::nullopt
-                                                    : ParseNumber<uint16_t>(text.substr(colon + 1));
-  const bool six = address.size() > 2 && address.front() == '[' && address.back() == ']';
-  if (six) address = address.substr(1, address.size() - 2);
-  config->address = std::string(address);
-  in6_addr parsed;
-  if (!port || inet_pton(six ? AF_INET6 : AF_INET, config->address.c_str(), &parsed) != 1) {
-    return Wrong("listen", fmt::format("'{}' is not an IP address and a port, like 127.0.0.1:8201 "
-                                       "or [::1]:8201",
-                                       text));
-  }
-  config->port = *port;
-  return absl::OkStatus();
-}
-
-template <typename Int>
-absl::Status TakeNumber(std::string_view flag, const std::optional<int64_t>& value, int64_t least,
-                        Int* out) {
-  if (!value) return absl::OkStatus();
-  constexpr int64_t kMost = std::numeric_limits<int>::max();
-  if (*value < least || *value > kMost) {
-    return Wrong(flag, fmt::format("{} is not between {} and {}", *value, least, kMost));
-  }
-  *out = static_cast<Int>(*value);
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 std::string PoddConfig::url() const {
-  return fmt::format("{}://{}:{}", tls_key_file.empty() ? "http" : "https",
-                     address.find(':') == std::string::npos ? address : '[' + address + ']', port);
+  return ListenAddress{.address = address, .port = port}.Url(!tls_key_file.empty());
 }
 
 absl::StatusOr<PoddCommandLine> ParseCommandLine(const std::vector<std::string>& arguments) {
@@ -151,23 +109,7 @@ absl::StatusOr<PoddCommandLine> ParseCommandLine(const std::vector<std::string>&
 }
 
 absl::StatusOr<PoddSettings> ReadSettings(const std::string& path) {
-  PODKIT_ASSIGN_OR_RETURN(std::string text, ReadFile(path, kMaxConfigBytes));
-  const auto wrong = [&](std::string_view what) {
-    return absl::InvalidArgumentError(fmt::format("configuration '{}': {}", path, what));
-  };
-  auto document = conduit::JsonDocument::Parse(std::move(text));
-  if (!document.ok()) return wrong(std::string(document.status().message()));
-  PoddSettings settings;
-  const absl::Status status = conduit::DecodeFields(document->root(), &settings);
-  if (!status.ok()) return wrong(std::string(status.message()));
-  for (size_t i = 0; i < document->root().size(); ++i) {
-    const std::string_view name = document->root().MemberAt(i).first;
-    const bool known = std::apply(
-        [&](const auto&... field) { return ((field.name == name) || ...); }, settings.Fields());
-    if (!known) {
-      return wrong(fmt::format("there is no member '{}'; podd --help lists them", name));
-    }
-  }
+  PODKIT_ASSIGN_OR_RETURN(PoddSettings settings, ReadSettingsFile<PoddSettings>(path, "podd"));
   const std::string folder = std::filesystem::path(path).parent_path().string();
   for (auto* file :
        {&settings.data, &settings.pods_file, &settings.users_file, &settings.token_file,
@@ -180,25 +122,16 @@ absl::StatusOr<PoddSettings> ReadSettings(const std::string& path) {
   return settings;
 }
 
-PoddSettings Merge(const PoddSettings& over, const PoddSettings& under) {
-  PoddSettings merged = over;
-  std::apply(
-      [&](const auto&... field) {
-        const auto fill = [&](auto member) {
-          if (!(merged.*member)) merged.*member = under.*member;
-        };
-        (fill(field.member), ...);
-      },
-      PoddSettings::Fields());
-  return merged;
-}
-
 absl::StatusOr<PoddConfig> CheckSettings(const PoddSettings& settings) {
   PoddConfig config;
   if (settings.pod) config.pod = *settings.pod;
-  if (settings.listen) PODKIT_RETURN_IF_ERROR(ParseListen(*settings.listen, &config));
+  if (settings.listen) {
+    PODKIT_ASSIGN_OR_RETURN(const ListenAddress listen, ParseListen(*settings.listen));
+    config.address = listen.address;
+    config.port = listen.port;
+  }
   if (settings.data) config.data = *settings.data;
-  if (config.data.empty()) return Wrong("data", "name a folder");
+  if (config.data.empty()) return WrongFlag("data", "name a folder");
   config.pods_file = settings.pods_file.value_or("");
   config.hosts_from = settings.hosts_from.value_or("");
   config.users_file = settings.users_file.value_or("");
@@ -206,16 +139,14 @@ absl::StatusOr<PoddConfig> CheckSettings(const PoddSettings& settings) {
   config.tls_certificate_file = settings.tls_certificate_file.value_or("");
   config.tls_key_file = settings.tls_key_file.value_or("");
   if (config.tls_certificate_file.empty() != config.tls_key_file.empty()) {
-    return Wrong("tls-certificate-file", "goes together with --tls-key-file: give both or none");
+    return WrongFlag("tls-certificate-file",
+                     "goes together with --tls-key-file: give both or none");
   }
   if (settings.log_level) config.log_level = *settings.log_level;
-  if (std::ranges::find(kLogLevels, config.log_level) == std::end(kLogLevels)) {
-    return Wrong("log-level",
-                 fmt::format("'{}' is not debug, info, warning or error", config.log_level));
-  }
+  PODKIT_RETURN_IF_ERROR(CheckLogLevel(config.log_level));
   const std::string transport = settings.transport.value_or("http");
   if (transport != "http" && transport != "links") {
-    return Wrong("transport", fmt::format("'{}' is not http or links", transport));
+    return WrongFlag("transport", fmt::format("'{}' is not http or links", transport));
   }
   config.calls_over_links = transport == "links";
   PODKIT_RETURN_IF_ERROR(
@@ -223,7 +154,7 @@ absl::StatusOr<PoddConfig> CheckSettings(const PoddSettings& settings) {
   PODKIT_RETURN_IF_ERROR(
       TakeNumber("max-body-bytes", settings.max_body_bytes, 1024, &config.max_body_bytes));
   PODKIT_RETURN_IF_ERROR(TakeNumber("threads", settings.threads, 1, &config.threads));
-  if (config.threads > 1024) return Wrong("threads", "at most 1024");
+  if (config.threads > 1024) return WrongFlag("threads", "at most 1024");
   return config;
 }
 

@@ -90,9 +90,6 @@ absl::StatusOr<PoddCommandLine> ParseCommandLine(const std::vector<std::string>&
 // Reads the file at `path`; a member that does not exist is refused by name.
 absl::StatusOr<PoddSettings> ReadSettings(const std::string& path);
 
-// Where `over` says nothing, `under` counts.
-PoddSettings Merge(const PoddSettings& over, const PoddSettings& under);
-
 // Errors name the flag at fault and what it takes.
 absl::StatusOr<PoddConfig> CheckSettings(const PoddSettings& settings);
 

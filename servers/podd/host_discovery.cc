@@ -7,7 +7,7 @@
 
 #include "common/status_macros.h"
 #include "servers/common/files.h"
-#include "servers/podd/log.h"
+#include "servers/common/log.h"
 
 namespace podkit::servers {
 namespace {

@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "podkit/conduit/conduit.h"
 #include "podkit/store/store.h"
+#include "servers/common/metric_families.h"
 #include "servers/http/http_options.h"
 
 namespace podkit::servers {
@@ -23,7 +24,6 @@ struct MetricsSnapshot {
   absl::Time started;
 };
 
-// The text exposition format, version 0.0.4.
-std::string RenderMetrics(const MetricsSnapshot& snapshot);
+MetricFamilies PodMetrics(const MetricsSnapshot& snapshot);
 
 }  // namespace podkit::servers

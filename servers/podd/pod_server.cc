@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -18,11 +17,13 @@
 #include "podkit/store/store.h"
 #include "podkit/store/user_directory.h"
 #include "servers/common/files.h"
+#include "servers/common/log.h"
+#include "servers/common/mount.h"
+#include "servers/common/operator_token.h"
 #include "servers/common/version.h"
 #include "servers/http/http_server.h"
 #include "servers/podd/admin_api.h"
 #include "servers/podd/host_discovery.h"
-#include "servers/podd/log.h"
 #include "servers/podd/metrics.h"
 #include "servers/podd/pod_services.h"
 
@@ -46,34 +47,11 @@ absl::StatusOr<std::shared_ptr<store::FileUserDirectory>> LoadUsers(const PoddCo
   return store::FileUserDirectory::Load(config.users_file);
 }
 
-// True if podd makes the token itself: only in its own folder, so that a wrong path is noticed.
-bool OwnsToken(const PoddConfig& config) {
-  std::error_code error;
-  const auto folder = std::filesystem::path(config.token_file).parent_path();
-  return std::filesystem::weakly_canonical(folder, error) ==
-         std::filesystem::weakly_canonical(config.data, error);
-}
-
-absl::Status CheckToken(const PoddConfig& config) {
-  const absl::Status status = ReadSecret(config.token_file).status();
-  if (!absl::IsNotFound(status)) return status;
-  if (OwnsToken(config)) return absl::OkStatus();
-  return absl::NotFoundError(
-      fmt::format("there is no token file '{}': make it with 'openssl rand -hex 32', for the owner "
-                  "only; podd makes the one in its data folder itself",
-                  config.token_file));
-}
-
 conduit::ConduitOptions MakeConduitOptions(const PoddConfig& config, const Log& log) {
   conduit::ConduitOptions options;
   options.max_body_bytes = config.max_body_bytes;
   options.worker_threads = config.threads;
-  options.log = [log](conduit::LogLevel level, std::string_view text) {
-    log->log(level == conduit::LogLevel::kInfo      ? spdlog::level::info
-             : level == conduit::LogLevel::kWarning ? spdlog::level::warn
-                                                    : spdlog::level::err,
-             OneLine(text));
-  };
+  options.log = ConduitLog(log);
   return options;
 }
 
@@ -86,23 +64,8 @@ HttpServerOptions MakeHttpOptions(const PoddConfig& config, const Log& log) {
   options.worker_threads = config.threads;
   options.max_connections = config.max_connections;
   options.max_body_bytes = config.max_body_bytes;
-  options.log = [log](HttpLogLevel level, std::string_view text) {
-    log->log(level == HttpLogLevel::kInfo      ? spdlog::level::debug
-             : level == HttpLogLevel::kWarning ? spdlog::level::warn
-                                               : spdlog::level::err,
-             OneLine(text));
-  };
+  options.log = HttpLog(log);
   return options;
-}
-
-void LogLink(const Log& log, const conduit::MuxHostEvent& event) {
-  if (event.connected) {
-    log->info("link to pod '{}', host '{}': {}, version {}", event.pod, event.host,
-              event.dialled ? "dialled" : "accepted", OneLine(event.software_version));
-  } else {
-    log->warn("link to pod '{}', host '{}' is gone: {}", event.pod, event.host,
-              event.why.ok() ? "closed" : OneLine(std::string(event.why.message())));
-  }
 }
 
 absl::StatusOr<std::unique_ptr<conduit::MuxTransport>> MakeLinks(
@@ -111,27 +74,8 @@ absl::StatusOr<std::unique_ptr<conduit::MuxTransport>> MakeLinks(
   options.host_name = config.url();
   options.software_version = std::string(kVersion);
   options.max_body_bytes = config.max_body_bytes;
-  options.on_event = [log](const conduit::MuxHostEvent& event) { LogLink(log, event); };
+  options.on_event = LinkLog(log);
   return conduit::MuxTransport::Create(std::move(pods), std::move(options));
-}
-
-HttpResponse ReceiveConduit(conduit::Conduit* conduit, const HttpRequest& request) {
-  conduit::WireReply reply = conduit->Receive(
-      {.content_type = std::string(request.headers.Find("Content-Type").value_or("")),
-       .authorization = std::string(request.headers.Find("Authorization").value_or("")),
-       .body = request.body});
-  HttpResponse response{.status = reply.status, .headers = {}, .body = std::move(reply.body)};
-  if (!reply.content_type.empty())
-    response.headers.emplace_back("Content-Type", reply.content_type);
-  if (!reply.authorization.empty()) {
-    response.headers.emplace_back("X-Podkit-Authorization", reply.authorization);
-  }
-  return response;
-}
-
-HttpResponse Ready(const PodServices& pod) {
-  const std::vector<std::string> problems = Problems(pod);
-  return HttpResponse::Json(problems.empty() ? 200 : 503, ToJsonMember("problems", problems));
 }
 
 }  // namespace
@@ -200,25 +144,14 @@ HttpResponse PodServer::Parts::Metrics() const {
       snapshot.oldest_pending = std::max(snapshot.oldest_pending, absl::Now() - message.created);
     }
   }
-  HttpResponse response = HttpResponse::Text(200, RenderMetrics(snapshot));
-  response.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
-  return response;
+  return MetricsResponse(PodMetrics(snapshot));
 }
 
 absl::StatusOr<Router> PodServer::Parts::MakeRouter() {
   Router router;
-  const auto alive = [](const HttpRequest&) { return HttpResponse::Text(200, "alive\n"); };
-  PODKIT_RETURN_IF_ERROR(router.Add("GET", "/healthz", alive, {.thread = HandlerThread::kInline}));
-  PODKIT_RETURN_IF_ERROR(
-      router.Add("GET", "/readyz", [this](const HttpRequest&) { return Ready(services); }));
-  PODKIT_RETURN_IF_ERROR(
-      router.Add("GET", "/metrics", [this](const HttpRequest&) { return Metrics(); }));
-  PODKIT_RETURN_IF_ERROR(router.Add(
-      "POST", conduit::kConduitPath,
-      [this](const HttpRequest& request) { return ReceiveConduit(conduit.get(), request); }));
-  PODKIT_RETURN_IF_ERROR(router.AddUpgrade(
-      conduit::kMuxPath, conduit::kMuxProtocol,
-      [this](const HttpRequest&) { return HttpResponse::SwitchTo(links->Acceptor()); }));
+  PODKIT_RETURN_IF_ERROR(MountHealth([this] { return Problems(services); },
+                                     [this](const HttpRequest&) { return Metrics(); }, &router));
+  PODKIT_RETURN_IF_ERROR(MountConduit(conduit.get(), links.get(), &router));
   PODKIT_ASSIGN_OR_RETURN(const std::string token, ReadSecret(config.token_file));
   AdminApiOptions options{.token = token, .log = [log = log](std::string_view line) {
                             log->debug("admin: {}", OneLine(line));
@@ -254,7 +187,7 @@ absl::Status PodServer::Check(const PoddConfig& config) {
     if (!file.empty()) PODKIT_RETURN_IF_ERROR(ReadFile(file, size_t{1} << 20).status());
   }
   PODKIT_RETURN_IF_ERROR(CheckHostsFrom(config));
-  return CheckToken(config);
+  return CheckToken(config.token_file, config.data, "podd");
 }
 
 absl::StatusOr<std::unique_ptr<PodServer>> PodServer::Start(const PoddConfig& config,
@@ -273,7 +206,8 @@ absl::StatusOr<std::unique_ptr<PodServer>> PodServer::Start(const PoddConfig& co
                                                       MakeConduitOptions(config, parts->log));
   PODKIT_RETURN_IF_ERROR(parts->FindHosts());
   PODKIT_RETURN_IF_ERROR(parts->OpenStore());
-  if (OwnsToken(config)) PODKIT_RETURN_IF_ERROR(EnsureSecret(config.token_file));
+  if (OwnsToken(config.token_file, config.data))
+    PODKIT_RETURN_IF_ERROR(EnsureSecret(config.token_file));
   PODKIT_RETURN_IF_ERROR(parts->Serve());
   return std::unique_ptr<PodServer>(new PodServer(std::move(parts)));
 }

@@ -13,7 +13,7 @@ TEST_CASE("Metrics are shown in the form that Prometheus reads", "[podd][metrics
   snapshot.http.connections_open = 3;
   snapshot.commands = {{.command = "ping", .sent = 5, .sent_failed = 1, .received = 6}};
   snapshot.store.commits = 9;
-  const std::string text = RenderMetrics(snapshot);
+  const std::string text = PodMetrics(snapshot).ToText();
   for (const char* line :
        {"podkit_http_responses_total{class=\"4xx\"} 7\n", "podkit_http_connections_open 3\n",
         "podkit_conduit_sent_total{command=\"ping\"} 5\n",

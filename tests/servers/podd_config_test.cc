@@ -1,6 +1,7 @@
 #include <cctype>
 #include <fstream>
 
+#include "servers/common/settings.h"
 #include "servers/podd/config.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
@@ -41,7 +42,7 @@ TEST_CASE("A flag of podd goes before the configuration file", "[podd][config]")
       << R"({"pod": "B", "listen": "[::1]:99", "data": "d", "token_file": "/etc/t", "threads": 3})";
   const auto line = ValueOf(ParseCommandLine({"--pod", "C", "--threads=5", "--data", "here"}));
   const auto file = ValueOf(ReadSettings(folder.File("podd.json")));
-  const PoddConfig config = ValueOf(CheckSettings(Merge(line.settings, file)));
+  const PoddConfig config = ValueOf(CheckSettings(MergeSettings(line.settings, file)));
   CHECK(config.pod == "C");
   CHECK(config.threads == 5);
   CHECK(config.data == "here");

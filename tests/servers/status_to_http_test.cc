@@ -1,4 +1,4 @@
-#include "servers/podd/status_to_http.h"
+#include "servers/common/status_to_http.h"
 
 #include <algorithm>
 #include <string>

@@ -1,4 +1,4 @@
-#include "servers/podd/log.h"
+#include "servers/common/log.h"
 
 #include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
@@ -9,11 +9,11 @@
 
 namespace podkit::servers {
 
-std::shared_ptr<spdlog::logger> MakeLog(std::string_view pod, std::string_view level) {
-  auto log = std::make_shared<spdlog::logger>(std::string(pod),
+std::shared_ptr<spdlog::logger> MakeLog(std::string_view name, std::string_view level) {
+  auto log = std::make_shared<spdlog::logger>(std::string(name),
                                               std::make_shared<spdlog::sinks::stderr_sink_mt>());
   log->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-      "%Y-%m-%dT%H:%M:%S.%eZ %-7l pod %n: %v", spdlog::pattern_time_type::utc));
+      "%Y-%m-%dT%H:%M:%S.%eZ %-7l %n: %v", spdlog::pattern_time_type::utc));
   log->set_level(spdlog::level::from_str(std::string(level)));
   log->flush_on(spdlog::level::trace);
   return log;

@@ -1,0 +1,70 @@
+#include "servers/common/metric_families.h"
+
+#include <fmt/format.h>
+#include <prometheus/text_serializer.h>
+
+#include "servers/common/version.h"
+
+namespace podkit::servers {
+
+std::string MetricFamilies::ToText() const {
+  return prometheus::TextSerializer().Serialize(families_);
+}
+
+MetricFamilies& MetricFamilies::Start(std::string name, std::string help,
+                                      prometheus::MetricType type) {
+  families_.push_back({"podkit_" + std::move(name), std::move(help), type, {}});
+  return *this;
+}
+
+void AddBuild(std::string_view id_label, const std::string& id, absl::Time started,
+              MetricFamilies* to) {
+  to->Gauge("build_info", "Always 1; the labels say what runs")
+      .Add(1, {{std::string(id_label), id}, {"version", std::string(kVersion)}});
+  to->Gauge("start_time_seconds", "When the server started, in Unix time")
+      .Add(absl::ToDoubleSeconds(started - absl::UnixEpoch()));
+}
+
+void AddHttp(const HttpCounters& http, MetricFamilies* to) {
+  to->Counter("http_connections_total", "Connections accepted").Add(http.connections_accepted);
+  to->Counter("http_connections_refused_total", "Connections beyond the limit")
+      .Add(http.connections_refused);
+  to->Counter("http_connections_timed_out_total", "Connections that were too slow")
+      .Add(http.connections_timed_out);
+  to->Gauge("http_connections_open", "Connections now").Add(http.connections_open);
+  to->Counter("http_upgraded_total", "Connections that became links to other pods")
+      .Add(http.upgraded);
+  to->Gauge("http_upgraded_open", "Such links now").Add(http.upgraded_open);
+  to->Counter("http_responses_total", "Replies by class of their status");
+  for (size_t i = 1; i < http.responses.size(); ++i) {
+    to->Add(http.responses[i], {{"class", fmt::format("{}xx", i)}});
+  }
+  to->Counter("http_received_bytes_total", "Bytes of requests").Add(http.bytes_received);
+  to->Counter("http_sent_bytes_total", "Bytes of replies").Add(http.bytes_sent);
+  to->Gauge("http_queue_depth", "Requests that wait for a thread").Add(http.queue_depth);
+  to->Counter("http_queue_refused_total", "Requests refused because too many waited")
+      .Add(http.queue_refused);
+}
+
+void AddConduit(const std::vector<conduit::CommandStats>& commands, MetricFamilies* to) {
+  const auto add = [&](std::string name, std::string help, auto member) {
+    to->Counter(std::move(name), std::move(help));
+    for (const auto& one : commands) to->Add(one.*member, {{"command", one.command}});
+  };
+  using Stats = conduit::CommandStats;
+  add("conduit_sent_total", "Calls to other pods", &Stats::sent);
+  add("conduit_sent_failed_total", "Calls to other pods that failed", &Stats::sent_failed);
+  add("conduit_sent_seconds_total", "Time in calls to other pods", &Stats::sent_seconds);
+  add("conduit_received_total", "Calls from other pods", &Stats::received);
+  add("conduit_received_failed_total", "Calls from other pods that failed",
+      &Stats::received_failed);
+  add("conduit_received_seconds_total", "Time in calls from other pods", &Stats::received_seconds);
+}
+
+HttpResponse MetricsResponse(const MetricFamilies& families) {
+  HttpResponse response = HttpResponse::Text(200, families.ToText());
+  response.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
+  return response;
+}
+
+}  // namespace podkit::servers
