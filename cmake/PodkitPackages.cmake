@@ -4,6 +4,8 @@ set(podkit_packages_conduit Threads absl fmt CURL OpenSSL)
 set(podkit_packages_store Threads absl fmt OpenSSL SQLite3 SQLiteCpp LibIcal)
 set(podkit_packages_replica Threads absl fmt OpenSSL Seccomp Sodium SQLite3 SQLiteCpp)
 set(podkit_packages_lock Threads absl fmt SQLite3 SQLiteCpp)
+set(podkit_packages_lock_remote Threads absl fmt)
+set(podkit_components_lock_remote conduit lock)
 set(podkit_components_store conduit)  # Components that a component needs.
 
 set(podkit_packages

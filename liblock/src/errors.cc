@@ -99,9 +99,13 @@ std::string Message(const LockErrorDetails& details, const ErrorKind& kind, std:
 }  // namespace
 
 absl::Status MakeLockError(const LockErrorDetails& details, std::string_view more) {
+  return RebuildLockError(details, Message(details, KindOf(details.error), more));
+}
+
+absl::Status RebuildLockError(const LockErrorDetails& details, std::string_view message) {
   const ErrorKind& kind = KindOf(details.error);
-  const std::string message = Message(details, kind, more);
-  absl::Status status(kind.code, absl::NullSafeStringView(message.c_str()));
+  const std::string text(message);
+  absl::Status status(kind.code, absl::NullSafeStringView(text.c_str()));
   status.SetPayload(
       kPayload,
       absl::Cord(fmt::format(

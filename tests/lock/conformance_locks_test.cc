@@ -2,13 +2,13 @@
 #include <future>
 #include <thread>
 
-#include "directory_bed.h"
+#include "remote_bed.h"
 
 namespace podkit::lock {
 namespace {
 
-TEMPLATE_TEST_CASE("A store has one holder, and others learn who it is", "[conformance]", MemoryBed,
-                   SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A store has one holder, and others learn who it is", "[conformance]",
+                        AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -32,8 +32,7 @@ TEMPLATE_TEST_CASE("A store has one holder, and others learn who it is", "[confo
   CHECK(MustAcquire(directory, "s2", "bob").token > grant.token);
 }
 
-TEMPLATE_TEST_CASE("A store that is not there is not granted", "[conformance]", MemoryBed,
-                   SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A store that is not there is not granted", "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -48,7 +47,7 @@ TEMPLATE_TEST_CASE("A store that is not there is not granted", "[conformance]", 
   CHECK(directory.Acquire(request).status() == absl::OkStatus());
 }
 
-TEMPLATE_TEST_CASE("A grant is released once", "[conformance]", MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A grant is released once", "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -65,8 +64,7 @@ TEMPLATE_TEST_CASE("A grant is released once", "[conformance]", MemoryBed, Sqlit
         LockError::kNoSuchStore);
 }
 
-TEMPLATE_TEST_CASE("A request whose answer was lost happens once", "[conformance]", MemoryBed,
-                   SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A request whose answer was lost happens once", "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -85,8 +83,8 @@ TEMPLATE_TEST_CASE("A request whose answer was lost happens once", "[conformance
   CHECK(ValueOf(directory.Find("ann")).host == "beta");
 }
 
-TEMPLATE_TEST_CASE("The head moves by compare-and-set on token and parent", "[conformance]",
-                   MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("The head moves by compare-and-set on token and parent", "[conformance]",
+                        AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -114,8 +112,8 @@ TEMPLATE_TEST_CASE("The head moves by compare-and-set on token and parent", "[co
         LockError::kStaleToken);
 }
 
-TEMPLATE_TEST_CASE("A store that is deleted and made again gets greater tokens", "[conformance]",
-                   MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A store that is deleted and made again gets greater tokens",
+                        "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -154,8 +152,8 @@ AcquireRequest WaitingFor(const std::string& store, const std::string& session,
   return {.session = session, .request_id = "w", .store = store, .wait = wait};
 }
 
-TEMPLATE_TEST_CASE("Those who wait are served in their order, interactive ones first",
-                   "[conformance]", MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("Those who wait are served in their order, interactive ones first",
+                        "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   for (const char* const id : {"s1", "s2", "s3", "s4"}) OpenSession(directory, id, id);
@@ -177,8 +175,8 @@ TEMPLATE_TEST_CASE("Those who wait are served in their order, interactive ones f
   CHECK(third.token < fourth.token);
 }
 
-TEMPLATE_TEST_CASE("A wait ends at its deadline, when cancelled, and with its session",
-                   "[conformance]", MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A wait ends at its deadline, when cancelled, and with its session",
+                        "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   for (const char* const id : {"s1", "s2", "s3", "s4"}) OpenSession(directory, id, id);
@@ -199,8 +197,8 @@ TEMPLATE_TEST_CASE("A wait ends at its deadline, when cancelled, and with its se
   CHECK(ValueOf(directory.Find("ann")).waiting == 0);
 }
 
-TEMPLATE_TEST_CASE("Cancelling an acquire whose answer was lost gives the store back",
-                   "[conformance]", MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("Cancelling an acquire whose answer was lost gives the store back",
+                        "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -212,8 +210,8 @@ TEMPLATE_TEST_CASE("Cancelling an acquire whose answer was lost gives the store 
   CHECK(directory.CancelAcquire("s1", "a1", "no such store") == absl::OkStatus());
 }
 
-TEMPLATE_TEST_CASE("A copy of an acquire that ended gets nothing, however late it arrives",
-                   "[conformance]", MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A copy of an acquire that ended gets nothing, however late it arrives",
+                        "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -241,8 +239,7 @@ TEMPLATE_TEST_CASE("A copy of an acquire that ended gets nothing, however late i
   CHECK(late("new") == LockError::kNone);
 }
 
-TEMPLATE_TEST_CASE("A hand-over that was refused stays refused", "[conformance]", MemoryBed,
-                   SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A hand-over that was refused stays refused", "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -269,8 +266,8 @@ TEMPLATE_TEST_CASE("A hand-over that was refused stays refused", "[conformance]"
   CHECK(ValueOf(directory.HandOver(first)) > next.token);
 }
 
-TEMPLATE_TEST_CASE("A repeated acquire keeps its place in the queue", "[conformance]", MemoryBed,
-                   SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A repeated acquire keeps its place in the queue", "[conformance]",
+                        AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   for (const char* const id : {"s1", "s2", "s3"}) OpenSession(directory, id, id);
@@ -286,8 +283,8 @@ TEMPLATE_TEST_CASE("A repeated acquire keeps its place in the queue", "[conforma
   CHECK(ValueOf(other.get()).token > second.token);
 }
 
-TEMPLATE_TEST_CASE("A store is handed over to a host with its position", "[conformance]", MemoryBed,
-                   SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A store is handed over to a host with its position", "[conformance]",
+                        AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -322,8 +319,8 @@ TEMPLATE_TEST_CASE("A store is handed over to a host with its position", "[confo
   CHECK(ValueOf(waiting.get()).reason == GrantReason::kAcquired);
 }
 
-TEMPLATE_TEST_CASE("A hand-over to a host that waits ends its wait", "[conformance]", MemoryBed,
-                   SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A hand-over to a host that waits ends its wait", "[conformance]",
+                        AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   for (const char* const id : {"s1", "s2", "s3"}) OpenSession(directory, id, id);
@@ -340,7 +337,7 @@ TEMPLATE_TEST_CASE("A hand-over to a host that waits ends its wait", "[conforman
   CHECK(ValueOf(first.get()).token > token);
 }
 
-TEMPLATE_TEST_CASE("A holder is asked politely", "[conformance]", MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A holder is asked politely", "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -366,8 +363,8 @@ TEMPLATE_TEST_CASE("A holder is asked politely", "[conformance]", MemoryBed, Sql
   CHECK(ErrorOf(answer.get()).error == LockError::kCancelled);
 }
 
-TEMPLATE_TEST_CASE("A broken lock fences its holder and leaves a line in the audit log",
-                   "[conformance]", MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A broken lock fences its holder and leaves a line in the audit log",
+                        "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -399,8 +396,7 @@ TEMPLATE_TEST_CASE("A broken lock fences its holder and leaves a line in the aud
   CHECK(ValueOf(directory.ReadAudit(1)).empty());
 }
 
-TEMPLATE_TEST_CASE("Work that is given up is in the audit log", "[conformance]", MemoryBed,
-                   SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("Work that is given up is in the audit log", "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -416,7 +412,7 @@ TEMPLATE_TEST_CASE("Work that is given up is in the audit log", "[conformance]",
   CHECK(audit[0].reason == "the disk is broken");
 }
 
-TEMPLATE_TEST_CASE("Names that make no sense are refused", "[conformance]", MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("Names that make no sense are refused", "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");

@@ -3,7 +3,7 @@
 #include <limits>
 #include <thread>
 
-#include "directory_bed.h"
+#include "remote_bed.h"
 
 namespace podkit::lock {
 namespace {
@@ -13,8 +13,8 @@ std::vector<Notice> NoticesOf(WriteLockDirectory& directory, const std::string& 
   return ValueOf(directory.WaitForNotices(session, {}, absl::ZeroDuration())).notices;
 }
 
-TEMPLATE_TEST_CASE("A session that is not renewed ends with its term, and its grants with it",
-                   "[conformance]", MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A session that is not renewed ends with its term, and its grants with it",
+                        "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -47,8 +47,8 @@ TEMPLATE_TEST_CASE("A session that is not renewed ends with its term, and its gr
   CHECK(ErrorOf(MoveHead(directory, "s1", grant, "", "m1", "h2")).error == LockError::kLockLost);
 }
 
-TEMPLATE_TEST_CASE("The store of a dead host goes to the first who waits", "[conformance]",
-                   MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("The store of a dead host goes to the first who waits", "[conformance]",
+                        AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -66,7 +66,7 @@ TEMPLATE_TEST_CASE("The store of a dead host goes to the first who waits", "[con
   CHECK(ErrorOf(MoveHead(directory, "s1", grant, "", "m1", "h1")).error == LockError::kStaleToken);
 }
 
-TEMPLATE_TEST_CASE("A session is resumed by its host only", "[conformance]", MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A session is resumed by its host only", "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   CHECK_FALSE(ValueOf(directory.OpenSession({.id = "s1", .host = "alpha"})).resumed);
@@ -91,8 +91,8 @@ TEMPLATE_TEST_CASE("A session is resumed by its host only", "[conformance]", Mem
   CHECK(ValueOf(directory.GrantsOf("s1")) == std::vector{again, bob});
 }
 
-TEMPLATE_TEST_CASE("The term that a session wishes is brought into bounds", "[conformance]",
-                   MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("The term that a session wishes is brought into bounds", "[conformance]",
+                        AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   const auto term = [&](const std::string& id, absl::Duration wish) {
@@ -103,8 +103,7 @@ TEMPLATE_TEST_CASE("The term that a session wishes is brought into bounds", "[co
   CHECK(term("s3", absl::InfiniteDuration()) == absl::Hours(1));
 }
 
-TEMPLATE_TEST_CASE("Closing a session abandons what it holds", "[conformance]", MemoryBed,
-                   SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("Closing a session abandons what it holds", "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -119,8 +118,8 @@ TEMPLATE_TEST_CASE("Closing a session abandons what it holds", "[conformance]", 
   CHECK(audit[0].kind == AuditEntry::Kind::kAbandoned);
 }
 
-TEMPLATE_TEST_CASE("Time in which the directory stood still is given back", "[conformance]",
-                   MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("Time in which the directory stood still is given back", "[conformance]",
+                        AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -133,8 +132,8 @@ TEMPLATE_TEST_CASE("Time in which the directory stood still is given back", "[co
   CHECK(ValueOf(directory.Find("ann")).host.empty());
 }
 
-TEMPLATE_TEST_CASE("A closed store is granted to a host when its wake-up has come", "[conformance]",
-                   MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A closed store is granted to a host when its wake-up has come",
+                        "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -158,8 +157,8 @@ TEMPLATE_TEST_CASE("A closed store is granted to a host when its wake-up has com
   CHECK(MustAcquire(directory, "runner", "ann", "claim").token > woken[0].grant.token);
 }
 
-TEMPLATE_TEST_CASE("A wake-up that was in vain is tried again a minute later", "[conformance]",
-                   MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A wake-up that was in vain is tried again a minute later", "[conformance]",
+                        AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "runner", "gamma", true);
@@ -196,8 +195,9 @@ TEMPLATE_TEST_CASE("A wake-up that was in vain is tried again a minute later", "
   CHECK(ValueOf(directory.GrantsOf("runner")).empty());
 }
 
-TEMPLATE_TEST_CASE("Wake-ups wait for a host that runs them, and go to the one with least to do",
-                   "[conformance]", MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE(
+    "Wake-ups wait for a host that runs them, and go to the one with least to do", "[conformance]",
+    AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -217,8 +217,8 @@ TEMPLATE_TEST_CASE("Wake-ups wait for a host that runs them, and go to the one w
   CHECK(ValueOf(directory.Find("cid")).host == "gamma");
 }
 
-TEMPLATE_TEST_CASE("Notices are kept until the cursor has passed them", "[conformance]", MemoryBed,
-                   SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("Notices are kept until the cursor has passed them", "[conformance]",
+                        AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -238,8 +238,8 @@ TEMPLATE_TEST_CASE("Notices are kept until the cursor has passed them", "[confor
   CHECK(second.notices[0].number > first.notices[0].number);
 }
 
-TEMPLATE_TEST_CASE("Stores are listed by name, in pages, by prefix and by host", "[conformance]",
-                   MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("Stores are listed by name, in pages, by prefix and by host",
+                        "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -268,8 +268,8 @@ TEMPLATE_TEST_CASE("Stores are listed by name, in pages, by prefix and by host",
   CHECK(info.remaining == absl::Seconds(27));
 }
 
-TEMPLATE_TEST_CASE("A watch tells everything after its revision once and in order", "[conformance]",
-                   MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("A watch tells everything after its revision once and in order",
+                        "[conformance]", AllBeds) {
   TestType bed;
   WriteLockDirectory& directory = bed.directory();
   OpenSession(directory, "s1", "alpha");
@@ -305,8 +305,8 @@ TEMPLATE_TEST_CASE("A watch tells everything after its revision once and in orde
         LockError::kTooOld);
 }
 
-TEMPLATE_TEST_CASE("An exported directory goes on in another one with greater tokens",
-                   "[conformance]", MemoryBed, SqliteBed) {
+TEMPLATE_LIST_TEST_CASE("An exported directory goes on in another one with greater tokens",
+                        "[conformance]", AllBeds) {
   TestType old;
   OpenSession(old.directory(), "s1", "alpha");
   const Grant grant = MustAcquire(old.directory(), "s1", "ann");

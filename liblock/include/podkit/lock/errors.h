@@ -70,6 +70,9 @@ LockErrorDetails GetLockError(const absl::Status& status);
 // there, says what to do, and adds `more`. Line feeds in the fields become spaces.
 absl::Status MakeLockError(const LockErrorDetails& details, std::string_view more = "");
 
+// The same with the message that it had where it came from: for errors that travelled.
+absl::Status RebuildLockError(const LockErrorDetails& details, std::string_view message);
+
 // "AlreadyAcquired" for kAlreadyAcquired.
 std::string_view LockErrorName(LockError error);
 
