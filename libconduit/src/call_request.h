@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "authenticator.h"
 #include "envelope.h"
+#include "peer_schemas.h"
 #include "podkit/conduit/conduit.h"
 
 namespace podkit::conduit::internal {
@@ -20,6 +21,8 @@ class CallRequest {
   struct Parts {
     std::shared_ptr<const Pod> pod;
     CommandInfo info;
+    // As it is declared here; null for a command that every pod answers.
+    std::shared_ptr<const PeerSchemas::Own> declared;
     std::string members;  // Of the command's own, a JSON object.
     CallOptions options;
     std::string id;  // "" if nobody can cancel the call, or the transport carries that.
@@ -36,6 +39,8 @@ class CallRequest {
   const Pod& pod() const { return *parts_.pod; }
   const std::shared_ptr<const Pod>& shared_pod() const { return parts_.pod; }
   const CommandInfo& info() const { return parts_.info; }
+  const std::shared_ptr<const PeerSchemas::Own>& declared() const { return parts_.declared; }
+  const std::string& members() const { return parts_.members; }
   const CallOptions& options() const { return parts_.options; }
   const std::string& id() const { return parts_.id; }
 

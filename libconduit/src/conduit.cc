@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "authenticator.h"
@@ -11,6 +12,7 @@
 #include "common/worker_pool.h"
 #include "envelope.h"
 #include "fmt/format.h"
+#include "greeter.h"
 #include "hosts/called_pods.h"
 #include "hosts/random.h"
 #include "log_limiter.h"
@@ -29,6 +31,7 @@ using internal::ForLog;
 using internal::WithOutcome;
 
 constexpr absl::Duration kCancelTimeout = absl::Seconds(2);
+constexpr absl::Duration kMeetTimeout = absl::Seconds(5);
 
 std::function<absl::Time()> ClockOf(const ConduitOptions& options) {
   if (options.scheduler == nullptr) return options.now;
@@ -55,13 +58,21 @@ struct Cancel {
   using Errors = ErrorList<>;
 };
 
+bool IsBuiltIn(std::string_view command) {
+  return command == Ping::kInfo.name || command == Cancel::kInfo.name ||
+         command == internal::Hello::kInfo.name ||
+         command == internal::DescribeCommands::kInfo.name;
+}
+
 // Answers pods that ask what this one serves.
 void HandleMeeting(Conduit& conduit, internal::ServedCommands& served, const std::string& version) {
   using internal::DescribeCommands;
   using internal::Hello;
-  conduit.Handle<Hello>([&](const CallContext&, const Hello::Arguments&) {
-    return absl::StatusOr<Hello::Response>({.version = version, .commands = served.List()});
-  });
+  conduit.Handle<Hello>(
+      [&](const CallContext&, const Hello::Arguments&) {
+        return absl::StatusOr<Hello::Response>({.version = version, .commands = served.List()});
+      },
+      {.quick = true});
   conduit.Handle<DescribeCommands>(
       [&](const CallContext&, const DescribeCommands::Arguments& arguments) {
         return absl::StatusOr<DescribeCommands::Response>(
@@ -105,12 +116,15 @@ struct Conduit::Impl {
   mutable internal::CalledPods called;
   internal::Responders responders;
   internal::ServedCommands served;
+  std::optional<internal::Greeter> greeter;  // If hosts are met.
   internal::CallEnvironment environment;
   internal::LogLimiter refusal_log{10, absl::Minutes(1)};
 
   mutable Mutex mutex;
   CondVar one_ended;
   std::map<std::string, CallCounter, std::less<>> sent ABSL_GUARDED_BY(mutex);
+  std::map<CommandSchema (*)(), std::shared_ptr<const internal::PeerSchemas::Own>> declared
+      ABSL_GUARDED_BY(mutex);
   size_t in_flight ABSL_GUARDED_BY(mutex) = 0;  // Calls to others and calls being answered.
   std::unique_ptr<WorkerPool> pool ABSL_GUARDED_BY(mutex);      // Made when it is needed.
   std::shared_ptr<Scheduler> scheduler ABSL_GUARDED_BY(mutex);  // So is this.
@@ -138,6 +152,8 @@ struct Conduit::Impl {
   void LogRefusal(const WireRequest& request, const absl::Status& why);
   WorkerPool* Pool();
   Scheduler& TheScheduler();
+  std::shared_ptr<const internal::PeerSchemas::Own> DeclaredHere(const CommandInfo& info,
+                                                                 CommandSchema (*schema)());
   WireReply AnswerHere(std::shared_ptr<const Pod> caller, const WireRequest& request);
 };
 
@@ -202,6 +218,22 @@ Scheduler& Conduit::Impl::TheScheduler() {
   return *scheduler;
 }
 
+// Null for what every pod answers, or is asked while it is met.
+std::shared_ptr<const internal::PeerSchemas::Own> Conduit::Impl::DeclaredHere(
+    const CommandInfo& info, CommandSchema (*schema)()) {
+  if (!options.meet_hosts || IsBuiltIn(info.name)) return nullptr;
+  {
+    MutexLock lock(&mutex);
+    const auto found = declared.find(schema);
+    if (found != declared.end()) return found->second;
+  }
+  auto own = std::make_shared<internal::PeerSchemas::Own>();
+  own->schema = schema();
+  own->fingerprint = Fingerprint(own->schema);
+  MutexLock lock(&mutex);
+  return declared.try_emplace(schema, std::move(own)).first->second;
+}
+
 WireReply Conduit::Impl::AnswerHere(std::shared_ptr<const Pod> caller, const WireRequest& request) {
   const auto opened = responders.Open(std::move(caller), request, {});
   return opened.ok() ? responders.Run(**opened) : internal::ExceptionReply(opened.status());
@@ -209,9 +241,11 @@ WireReply Conduit::Impl::AnswerHere(std::shared_ptr<const Pod> caller, const Wir
 
 Conduit::Conduit(std::shared_ptr<Pods> pods, Transport* transport, ConduitOptions options)
     : impl_(std::make_unique<Impl>(std::move(pods), transport, std::move(options))) {
+  if (impl_->options.meet_hosts) impl_->greeter.emplace(HowToMeet());
   impl_->environment = {
       .transport = transport,
       .called = &impl_->called,
+      .greeter = impl_->greeter ? &*impl_->greeter : nullptr,
       .options = &impl_->options,
       .now = impl_->now,
       .scheduler = [impl = impl_.get()]() -> Scheduler& { return impl->TheScheduler(); },
@@ -246,6 +280,24 @@ Conduit::~Conduit() {
   }
 }
 
+internal::GreeterOptions Conduit::HowToMeet() {
+  const auto only = [](const internal::PeerSchemas::Peer& peer) {
+    return CallOptions{.timeout = kMeetTimeout, .max_attempts = 1, .host = peer.host};
+  };
+  return {.hello =
+              [this, only](const auto& peer, auto done) {
+                Start<internal::Hello>(peer.pod, {}, {.version = impl_->options.version},
+                                       only(peer), std::move(done));
+              },
+          .describe =
+              [this, only](const auto& peer, const std::string& command, auto done) {
+                Start<internal::DescribeCommands>(peer.pod, {}, {.names = {command}}, only(peer),
+                                                  std::move(done));
+              },
+          .now = impl_->now,
+          .scheduler = [impl = impl_.get()]() -> Scheduler& { return impl->TheScheduler(); }};
+}
+
 const Pods& Conduit::pods() const { return *impl_->pods; }
 
 Transport& Conduit::transport() const { return *impl_->transport; }
@@ -259,8 +311,8 @@ void Conduit::Register(const CommandInfo& info, std::vector<std::string_view> er
   impl_->responders.Register(info, std::move(errors), options, std::move(responder));
 }
 
-void Conduit::Exchange(std::string_view pod, const CommandInfo& info, std::string envelope,
-                       const CallOptions& options,
+void Conduit::Exchange(std::string_view pod, const CommandInfo& info, CommandSchema (*schema)(),
+                       std::string envelope, const CallOptions& options,
                        std::function<void(absl::StatusOr<JsonDocument>)> done) {
   impl_->Enter();
   const absl::Time now = impl_->now();
@@ -280,6 +332,7 @@ void Conduit::Exchange(std::string_view pod, const CommandInfo& info, std::strin
   const bool needs_id = options.stop.stop_possible() && !traits.carries_stop;
   internal::CallRequest request({.pod = std::move(target),
                                  .info = info,
+                                 .declared = impl_->DeclaredHere(info, schema),
                                  .members = std::move(envelope),
                                  .options = options,
                                  .id = needs_id ? internal::RandomHex(8) : std::string()},

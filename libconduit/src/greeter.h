@@ -12,6 +12,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -56,6 +57,12 @@ class Greeter {
   };
 
   explicit Greeter(GreeterOptions options) : options_(std::move(options)) {}
+
+  // Whether such a call can be sent at once; else it goes through Before.
+  bool Knows(PeerSchemas::PeerName peer, const PeerSchemas::Own& command, std::string_view request,
+             absl::Time now) {
+    return peers_.Decide(peer, command, request, now).step == Step::kSend;
+  }
 
   // Whether the call is to be sent.
   void Before(Call call);

@@ -83,7 +83,7 @@ void OutgoingCall::Step(absl::Time now, absl::FunctionRef<CallPlan::Actions(Call
 void OutgoingCall::Do(absl::Time now, const CallAction& action) {
   switch (action.kind) {
     case CallAction::Kind::kStart:
-      return Send(now, action.attempt, action.hedge);
+      return Begin(now, action.attempt, action.hedge);
     case CallAction::Kind::kSetTimer:
       return;
     case CallAction::Kind::kCancel:
@@ -105,30 +105,81 @@ absl::StatusOr<HostLease> OutgoingCall::PickHost(bool hedge, absl::Time now) {
       now, {.key = request_.options().balance_key, .tried = tried, .only_untried = hedge});
 }
 
-void OutgoingCall::Send(absl::Time now, int attempt, bool hedge) {
+void OutgoingCall::Begin(absl::Time now, int attempt, bool hedge) {
   auto lease = PickHost(hedge, now);
   if (!lease.ok()) {
     const auto wait = hedge ? std::nullopt : std::optional(absl::InfiniteDuration());
     return End(attempt, std::move(lease).status(), true, wait);
   }
+  const std::string host = lease->host();
+  {
+    MutexLock lock(&mutex_);
+    attempts_[static_cast<size_t>(attempt)].lease.emplace(*std::move(lease));
+    tried_.push_back(host);
+  }
+  Meet(now, attempt, host);
+}
+
+void OutgoingCall::Meet(absl::Time now, int attempt, const std::string& host) {
+  Greeter* const greeter = environment_.greeter;
+  const auto& command = request_.declared();
+  const bool known = greeter == nullptr || command == nullptr ||
+                     greeter->Knows({request_.pod().id, host}, *command, request_.members(), now);
+  if (known) return Send(now, attempt, host);
+  Greeter::Call call{.peer = {request_.pod().id, host},
+                     .command = command,
+                     .request = request_.members(),
+                     .deadline = deadline_,
+                     .stop = StopOf(attempt),
+                     .ready = {}};
+  call.ready = [self = shared_from_this(), attempt, host](absl::Status why) {
+    if (!why.ok()) return self->NotSent(attempt, std::move(why));
+    self->Send(self->environment_.now(), attempt, host);
+  };
+  greeter->Before(std::move(call));
+}
+
+void OutgoingCall::NotSent(int attempt, absl::Status why) {
+  const auto overloaded = GetError<Overloaded>(why);
+  const auto retry_after = overloaded ? std::optional(overloaded->retry_after) : std::nullopt;
+  const bool refused = OutcomeOf(why) == Outcome::kNotImplemented;
+  bool last = false;
+  {
+    MutexLock lock(&mutex_);
+    last = !HasUntriedHost();
+  }
+  // Another host of the pod may be of another version.
+  if (refused && !last) why = WithOutcome(std::move(why), Outcome::kNotExecuted);
+  End(attempt, std::move(why), refused && last, retry_after);
+}
+
+std::stop_token OutgoingCall::StopOf(int attempt) {
+  MutexLock lock(&mutex_);
+  const Attempt& one = attempts_[static_cast<size_t>(attempt)];
+  return one.stop.stop_possible() ? one.stop.get_token() : request_.options().stop;
+}
+
+bool OutgoingCall::HasUntriedHost() const {
+  return request_.options().host.empty() && tried_.size() < shape_.hosts;
+}
+
+void OutgoingCall::Send(absl::Time now, int attempt, const std::string& host) {
   auto made = request_.Make(now, deadline_);
   if (!made.ok()) {
     return End(attempt, WithOutcome(made.status(), Outcome::kNotExecuted), true,
                absl::InfiniteDuration());
   }
   Sending sending{.pod = request_.shared_pod(),
-                  .host = lease->host(),
+                  .host = host,
                   .request = std::move(made->request),
                   .deadline = deadline_,
-                  .stop = request_.options().stop,
+                  .stop = StopOf(attempt),
                   .done = {}};
   {
     MutexLock lock(&mutex_);
     Attempt& one = attempts_[static_cast<size_t>(attempt)];
-    if (one.stop.stop_possible()) sending.stop = one.stop.get_token();
-    one.lease.emplace(*std::move(lease));
     one.began = now;
-    tried_.push_back(sending.host);
+    one.sent = true;
   }
   sending.done = [self = shared_from_this(), attempt,
                   exchange = std::move(made->exchange)](absl::StatusOr<WireReply> reply) {
@@ -156,8 +207,7 @@ void OutgoingCall::End(int attempt, absl::StatusOr<JsonDocument> result, bool an
   const Outcome outcome = OutcomeOf(result.status());
   Settle(now, attempt, std::move(result), answered, retry_after);
   Step(now, [&](CallPlan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    const bool elsewhere = request_.options().host.empty() && tried_.size() < shape_.hosts;
-    return plan.Ended(attempt, outcome, retry_after, now, elsewhere);
+    return plan.Ended(attempt, outcome, retry_after, now, HasUntriedHost());
   });
   Release();
 }
@@ -168,21 +218,28 @@ void OutgoingCall::Settle(absl::Time now, int attempt, absl::StatusOr<JsonDocume
   const absl::Status status = result.status();
   std::optional<HostLease> lease;
   absl::Time began;
+  bool sent = false;
   {
     MutexLock lock(&mutex_);
     Attempt& one = attempts_[static_cast<size_t>(attempt)];
     lease = std::exchange(one.lease, std::nullopt);
     began = one.began;
+    sent = one.sent;
     one.answered = answered;
     one.result = std::move(result);
     if (!answered) NoteFailure(std::string(status.message()));
   }
-  if (!lease.has_value()) return;
+  // A host that got nothing has nothing to do with it; what it did when it was met, it was noted
+  // for.
+  if (!lease.has_value() || !sent) return;
   const bool refused = retry_after.value_or(absl::InfiniteDuration()) < absl::InfiniteDuration();
   if (refused) {
     lease->Refused(*retry_after, now);
   } else {
     lease->Ended(status, now);
+  }
+  if (OutcomeOf(status) == Outcome::kNotImplemented && environment_.greeter != nullptr) {
+    environment_.greeter->Forget({request_.pod().id, lease->host()});
   }
   if (answered && shape_.delay != nullptr) shape_.delay->Answered(now - began, now);
   if (OutcomeOf(status) == Outcome::kCancelled && !request_.id().empty()) {

@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "call_request.h"
 #include "common/mutex.h"
+#include "greeter.h"
 #include "hosts/call_plan.h"
 #include "hosts/called_pods.h"
 #include "podkit/conduit/conduit.h"
@@ -30,6 +31,7 @@ namespace podkit::conduit::internal {
 struct CallEnvironment {
   Transport* transport;
   CalledPods* called;
+  Greeter* greeter;  // Null: hosts are called without being met.
   const ConduitOptions* options;
   std::function<absl::Time()> now;
   std::function<Scheduler&()> scheduler;
@@ -55,6 +57,7 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
     // Only of a call that may have two attempts out; else the caller's own stop is used.
     std::stop_source stop{std::nostopstate};
     absl::Time began;
+    bool sent = false;
     bool answered = false;  // By the host, or it never went out; else the way there failed.
     absl::StatusOr<JsonDocument> result;
   };
@@ -70,10 +73,16 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
   // Takes a step of the plan at `now`, then does what it says.
   void Step(absl::Time now, absl::FunctionRef<CallPlan::Actions(CallPlan&)> step);
   void Do(absl::Time now, const CallAction& action);
-  void Send(absl::Time now, int attempt, bool hedge);
+  void Begin(absl::Time now, int attempt, bool hedge);
+  void Meet(absl::Time now, int attempt, const std::string& host);
+  // The host cannot serve the call, or could not be met.
+  void NotSent(int attempt, absl::Status why);
+  void Send(absl::Time now, int attempt, const std::string& host);
   absl::StatusOr<HostLease> PickHost(bool hedge, absl::Time now);
   void Replied(int attempt, const std::optional<SignedExchange>& exchange,
                absl::StatusOr<WireReply> reply);
+  std::stop_token StopOf(int attempt);
+  bool HasUntriedHost() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // `retry_after` as in CallPlan.
   void End(int attempt, absl::StatusOr<JsonDocument> result, bool answered,
            std::optional<absl::Duration> retry_after);

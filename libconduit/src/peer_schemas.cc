@@ -16,7 +16,7 @@ PeerSchemas::Decision Refuse(const CommandSchema& own, const std::string& versio
           .refusal = conduit::MakeError(UnknownAction{own.name, version}, details)};
 }
 
-PeerSchemas::Decision RefuseUnknown(const PeerSchemas::Peer& peer, const CommandSchema& own,
+PeerSchemas::Decision RefuseUnknown(PeerSchemas::PeerName peer, const CommandSchema& own,
                                     const std::string& version) {
   return Refuse(own, version,
                 fmt::format("pod '{}' (version {}) does not know '{}', which exists since version "
@@ -24,7 +24,7 @@ PeerSchemas::Decision RefuseUnknown(const PeerSchemas::Peer& peer, const Command
                             peer.pod, version, own.name, own.since));
 }
 
-PeerSchemas::Decision RefuseChanged(const PeerSchemas::Peer& peer, const CommandSchema& own,
+PeerSchemas::Decision RefuseChanged(PeerSchemas::PeerName peer, const CommandSchema& own,
                                     const std::string& version, std::string_view what) {
   return Refuse(own, version,
                 fmt::format("pod '{}' (version {}) has another '{}': {}: run the same version on "
@@ -34,8 +34,8 @@ PeerSchemas::Decision RefuseChanged(const PeerSchemas::Peer& peer, const Command
 
 }  // namespace
 
-PeerSchemas::Decision PeerSchemas::Decide(const Peer& peer, const Own& own,
-                                          std::string_view request, absl::Time now) {
+PeerSchemas::Decision PeerSchemas::Decide(PeerName peer, const Own& own, std::string_view request,
+                                          absl::Time now) {
   MutexLock lock(&mutex_);
   const auto found = known_.find(peer);
   if (found == known_.end()) return {.step = Step::kHello};
@@ -55,7 +55,7 @@ PeerSchemas::Decision PeerSchemas::Decide(const Peer& peer, const Own& own,
   return decision;
 }
 
-PeerSchemas::Decision PeerSchemas::DecideServed(const Peer& peer, const Knowledge& knowledge,
+PeerSchemas::Decision PeerSchemas::DecideServed(PeerName peer, const Knowledge& knowledge,
                                                 Served& served, const Own& own,
                                                 std::string_view request) {
   if (served.fingerprint == own.fingerprint) return {};

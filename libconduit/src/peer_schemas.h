@@ -29,10 +29,16 @@ class PeerSchemas {
   // Of one host. What is beyond is called as if it had said nothing.
   static constexpr size_t kMostCommands = 10'000;
 
+  struct PeerName {
+    std::string_view pod;
+    std::string_view host;
+    auto operator<=>(const PeerName&) const = default;
+  };
   struct Peer {
     std::string pod;
     std::string host;
     auto operator<=>(const Peer&) const = default;
+    operator PeerName() const { return {pod, host}; }  // NOLINT(google-explicit-constructor)
   };
 
   // A command as it is declared here.
@@ -54,7 +60,7 @@ class PeerSchemas {
 
   // What is to be done for a call of the command `own`, whose request has the members `request`, a
   // JSON object; it is read only if it depends on that. Ask again after a hello or a description.
-  Decision Decide(const Peer& peer, const Own& own, std::string_view request, absl::Time now);
+  Decision Decide(PeerName peer, const Own& own, std::string_view request, absl::Time now);
 
   // The host answered Hello.
   void Met(const Peer& peer, const Hello::Response& answer, absl::Time now);
@@ -83,11 +89,16 @@ class PeerSchemas {
     std::map<std::string, Served, std::less<>> served;
   };
 
-  static Decision DecideServed(const Peer& peer, const Knowledge& knowledge, Served& served,
+  struct Before {
+    using is_transparent = void;
+    bool operator()(PeerName a, PeerName b) const { return a < b; }
+  };
+
+  static Decision DecideServed(PeerName peer, const Knowledge& knowledge, Served& served,
                                const Own& own, std::string_view request);
 
   Mutex mutex_;
-  std::map<Peer, Knowledge> known_ ABSL_GUARDED_BY(mutex_);
+  std::map<Peer, Knowledge, Before> known_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace podkit::conduit::internal

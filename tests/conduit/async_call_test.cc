@@ -378,7 +378,8 @@ TEST_CASE("One pod cannot take all calls", "[conduit][async][limits]") {
 }
 
 TEST_CASE("Answer replies from this thread or from one of its own", "[conduit][async][answer]") {
-  InProcessBed bed(ConduitOptions{.worker_threads = 1, .max_waiting_calls = 1});
+  InProcessBed bed(
+      ConduitOptions{.worker_threads = 1, .max_waiting_calls = 1, .meet_hosts = false});
   const auto caller = bed.b.pods().Find("A");
   const auto ask = [&](std::string body, std::stop_token stop = {}) {
     auto reply = std::make_shared<std::promise<WireReply>>();
@@ -406,7 +407,7 @@ TEST_CASE("Answer replies from this thread or from one of its own", "[conduit][a
 }
 
 TEST_CASE("A call whose time passed while it waited is not begun", "[conduit][async][deadline]") {
-  InProcessBed bed(ConduitOptions{.worker_threads = 1});
+  InProcessBed bed(ConduitOptions{.worker_threads = 1, .meet_hosts = false});
   Waiting waiting;
   waiting.Serve(bed.b);
   std::promise<WireReply> first;

@@ -43,8 +43,9 @@ struct Wire {
 
   explicit Wire(const std::vector<std::string>& keys_of_a = {kKey},
                 const std::vector<std::string>& keys_of_b = {kKey})
-      : a(PodsOf("A", keys_of_a), &middle, {.now = clock.function()}),
-        b(PodsOf("B", keys_of_b), &middle, {.now = clock.function(), .log = log.sink()}) {
+      : a(PodsOf("A", keys_of_a), &middle, {.meet_hosts = false, .now = clock.function()}),
+        b(PodsOf("B", keys_of_b), &middle,
+          {.meet_hosts = false, .now = clock.function(), .log = log.sink()}) {
     middle.receiver = [this](const WireRequest& request) { return b.Receive(request); };
     b.Handle<Echo>(
         [this](const CallContext&, const Echo::Arguments& arguments) -> absl::StatusOr<Bytes> {
@@ -199,7 +200,7 @@ TEST_CASE("A request that was delayed is taken only within the clock skew",
 TEST_CASE("Pods whose clocks differ too much do not talk", "[conduit][authentication]") {
   testing::FakeClock other_clock(absl::FromUnixSeconds(1'700'000'000) + absl::Seconds(61));
   Wire wire;
-  Conduit ahead(PodsOf("A"), &wire.middle, {.now = other_clock.function()});
+  Conduit ahead(PodsOf("A"), &wire.middle, {.meet_hosts = false, .now = other_clock.function()});
   const absl::Status status = ahead.Call<Ping>("B").status();
   CHECK(OutcomeOf(status) == Outcome::kUnknown);
   CHECK(status.ToString().find("clocks") != std::string::npos);
@@ -213,7 +214,7 @@ TEST_CASE("A pod that restarted refuses what it may have taken before",
   Wire wire;
   REQUIRE(wire.Call() == absl::OkStatus());
   wire.clock.Advance(absl::Seconds(1));
-  Conduit restarted(PodsOf("B"), &wire.middle, {.now = wire.clock.function()});
+  Conduit restarted(PodsOf("B"), &wire.middle, {.meet_hosts = false, .now = wire.clock.function()});
   CHECK(restarted.Receive(wire.middle.requests[0]).status == 403);
   wire.middle.receiver = [&](const WireRequest& request) { return restarted.Receive(request); };
   CHECK(wire.a.Call<Ping>("B").status() == absl::OkStatus());
@@ -332,7 +333,7 @@ TEST_CASE("An authentic reply that makes no sense leaves the outcome unknown",
   testing::FakeClock clock;
   internal::Authenticator b(PodsOf("B"), absl::Seconds(60), clock.Now());
   Middle middle;
-  Conduit a(PodsOf("A"), &middle, {.now = clock.function()});
+  Conduit a(PodsOf("A"), &middle, {.meet_hosts = false, .now = clock.function()});
   const auto call = [&](std::string body, std::string content_type = "application/json") {
     middle.receiver = [&](const WireRequest& request) {
       const auto exchange = ValueOf(b.VerifyRequest(request, clock.Now()));
@@ -369,7 +370,7 @@ TEST_CASE("A failure of the transport keeps what it says about the call",
     absl::StatusOr<WireReply> Exchange(const WireRequest&) override { return failure; }
   };
   Broken broken;
-  Conduit a(PodsOf("A"), &broken);
+  Conduit a(PodsOf("A"), &broken, {.meet_hosts = false});
   for (const Outcome outcome : {Outcome::kNotExecuted, Outcome::kUnknown, Outcome::kTimedOut}) {
     broken.failure = TransportError(outcome, "x");
     CHECK(OutcomeOf(a.Call<Ping>("B").status()) == outcome);

@@ -195,7 +195,7 @@ TEMPLATE_TEST_CASE("Whatever goes wrong in a responder is an internal error",
 
 TEMPLATE_TEST_CASE("A command that the other pod does not know says since when it exists",
                    "[conduit][call][error]", InProcessBed, HttpBed, MuxBed) {
-  TestType bed(ConduitOptions{.version = "7.1"});
+  TestType bed(ConduitOptions{.version = "7.1", .meet_hosts = false});
   const absl::Status status = Eat(bed, "brie");
   CHECK(OutcomeOf(status) == Outcome::kNotImplemented);
   CHECK(status.code() == absl::StatusCode::kUnimplemented);
@@ -207,7 +207,7 @@ TEMPLATE_TEST_CASE("A command that the other pod does not know says since when i
 
 TEMPLATE_TEST_CASE("A call that cannot be sent says that nothing happened",
                    "[conduit][call][error]", InProcessBed, HttpBed, MuxBed) {
-  TestType bed(ConduitOptions{.max_body_bytes = 1000});
+  TestType bed(ConduitOptions{.max_body_bytes = 1000, .meet_hosts = false});
   Renamed renamed;
   renamed.Serve(bed.b);
   const auto check = [&](const absl::Status& status, absl::StatusCode code, std::string_view text) {
@@ -237,7 +237,7 @@ TEMPLATE_TEST_CASE("A call that cannot be sent says that nothing happened",
 
 TEMPLATE_TEST_CASE("An answer that is too large says that the command was executed",
                    "[conduit][call][error]", InProcessBed, HttpBed, MuxBed) {
-  TestType bed(ConduitOptions{.max_body_bytes = 1000});
+  TestType bed(ConduitOptions{.max_body_bytes = 1000, .meet_hosts = false});
   // The same bytes as base64 are longer than the request that asked for them.
   bed.b.template Handle<Echo>(
       [](const CallContext&, const Echo::Arguments&) -> absl::StatusOr<Bytes> {

@@ -120,7 +120,7 @@ class ManyPods {
     }
     for (size_t i = 1; i <= count; ++i) AddServer(i);
     a = std::make_unique<Conduit>(testing::ValueOf(Pods::Create(std::move(pods), "A")), &transport,
-                                  ConduitOptions{.now = clock.function()});
+                                  ConduitOptions{.meet_hosts = false, .now = clock.function()});
   }
 
   Conduit& pod(size_t number) { return *servers_[number - 1]; }
@@ -138,10 +138,11 @@ class ManyPods {
     const std::string id = std::to_string(number);
     const std::string key = KeyOf(number);
     auto pods = testing::ValueOf(Pods::Create({{.id = "A", .keys = {key}}, {.id = id}}, id));
-    Conduit* server = servers_
-                          .emplace_back(std::make_unique<Conduit>(
-                              pods, &transport, ConduitOptions{.now = clock.function()}))
-                          .get();
+    Conduit* server =
+        servers_
+            .emplace_back(std::make_unique<Conduit>(
+                pods, &transport, ConduitOptions{.meet_hosts = false, .now = clock.function()}))
+            .get();
     transport.Serve(id, [server, pods](ReceivedCall call) {
       call.caller = pods->Find("A");
       server->Answer(std::move(call));

@@ -125,7 +125,7 @@ TEMPLATE_TEST_CASE("A response may begin where there was none", "[conduit][versi
 
 TEMPLATE_TEST_CASE("Values of any size up to the limit travel", "[conduit][versions]", InProcessBed,
                    HttpBed) {
-  TestType bed(ConduitOptions{.max_body_bytes = size_t{8} << 20});
+  TestType bed(ConduitOptions{.max_body_bytes = size_t{8} << 20, .meet_hosts = false});
   bed.b.template Handle<Echo>(
       [](const CallContext&, const Echo::Arguments& arguments) -> absl::StatusOr<Bytes> {
         return std::get<0>(arguments);

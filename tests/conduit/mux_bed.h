@@ -34,7 +34,7 @@ class ShiftedScheduler final : public Scheduler {
 // B alone knows no host of A: it calls over the link that A opened.
 class MuxBed {
  public:
-  explicit MuxBed(const ConduitOptions& options = {})
+  explicit MuxBed(const ConduitOptions& options = {.meet_hosts = false})
       : transport_b_(MakeTransport(PodsOf("B"))),
         server_(StartServer()),
         transport_a_(MakeTransport(PodsOf("A", {kKey}, {}, {Address()}))),

@@ -70,7 +70,7 @@ enum class Trouble {
 // Both conduits in one process, on a clock that the test moves.
 class InProcessBed {
  public:
-  explicit InProcessBed(const ConduitOptions& options = {})
+  explicit InProcessBed(const ConduitOptions& options = {.meet_hosts = false})
       : a(PodsOf("A"), &network, With(options, log_a)),
         b(PodsOf("B"), &network, With(options, log_b)) {
     network.Connect("A", [this](const WireRequest& request) { return a.Receive(request); });
@@ -131,7 +131,7 @@ inline testing::LoopbackReply Mount(Conduit& conduit, const testing::LoopbackReq
 // Each conduit behind an HTTP server on loopback.
 class HttpBed {
  public:
-  explicit HttpBed(const ConduitOptions& options = {})
+  explicit HttpBed(const ConduitOptions& options = {.meet_hosts = false})
       : transport({.now = clock.function()}),
         server_a_(std::make_unique<testing::LoopbackServer>(
             [this](const testing::LoopbackRequest& request) { return Mount(a, request); })),

@@ -109,9 +109,9 @@ class DefinedZone : public Zone {
     budget_->Spend(static_cast<int64_t>(observance.dates.size()) + 1);
     for (const RecurrenceRule& rule : observance.rules) {
       Civil until = last_covered_ + kDaySeconds;
-      if (const auto& last = rule.until) {
-        const bool is_utc = last->form == DateTime::Form::kUtc;
-        until = std::min(until, last->civil + (is_utc ? observance.offset_from : 0));
+      if (rule.until.has_value()) {
+        const bool is_utc = rule.until->form == DateTime::Form::kUtc;
+        until = std::min(until, rule.until->civil + (is_utc ? observance.offset_from : 0));
       }
       RecurrenceIterator iterator(rule, observance.onset, false, until, budget_);
       // Far enough back to see the change that is still in force when the covered time begins, even

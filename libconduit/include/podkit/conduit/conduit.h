@@ -38,6 +38,9 @@
 #include "podkit/conduit/transport.h"
 
 namespace podkit::conduit {
+namespace internal {
+struct GreeterOptions;
+}  // namespace internal
 
 enum class LogLevel { kInfo, kWarning, kError };
 
@@ -57,6 +60,9 @@ struct ConduitOptions {
   // A read that takes longer than 95 of 100 did of late is sent to a second host as well, and the
   // first answer counts. At most one in 20.
   bool hedge_reads = true;
+  // Asks each host once a minute which commands it serves, before it is called: a call that it
+  // cannot serve ends with kNotImplemented before it is sent.
+  bool meet_hosts = true;
   // What the choice of hosts and the waits before repeats follow from; 0: a random one.
   uint64_t seed = 0;
   // The transport must go by the same clock.
@@ -157,8 +163,10 @@ class Conduit {
                 CommandSchema (*schema)(), const HandleOptions& options, Responder responder);
   // Sends a call whose own members are `envelope`, an object; `done` gets the document of a reply
   // whose result is "ok", or the error that it holds.
-  void Exchange(std::string_view pod, const CommandInfo& info, std::string envelope,
-                const CallOptions& options, std::function<void(absl::StatusOr<JsonDocument>)> done);
+  void Exchange(std::string_view pod, const CommandInfo& info, CommandSchema (*schema)(),
+                std::string envelope, const CallOptions& options,
+                std::function<void(absl::StatusOr<JsonDocument>)> done);
+  internal::GreeterOptions HowToMeet();
   static absl::Status BadValue(std::string_view pod, const CommandInfo& info,
                                const absl::Status& status);
   template <Command C>
@@ -230,7 +238,7 @@ void Conduit::Start(std::string_view pod, const TargetOf<C>& target,
                     const typename C::Arguments& arguments, const CallOptions& options,
                     std::function<void(absl::StatusOr<typename C::Response>)> done) {
   CheckCommand<C>();
-  Exchange(pod, C::kInfo, internal::EncodeCall<C>(target, arguments), options,
+  Exchange(pod, C::kInfo, &SchemaOf<C>, internal::EncodeCall<C>(target, arguments), options,
            [pod = std::string(pod), done = std::move(done)](absl::StatusOr<JsonDocument> reply) {
              done(DecodeReply<C>(pod, std::move(reply)));
            });
