@@ -54,7 +54,7 @@ struct Pods {
 
 int main() {
   Pods pods;
-  pods.network.SetFault("C", conduit::InProcessNetwork::Fault::kStall);  // It never answers.
+  pods.network.SetFault("C", conduit::InProcessNetwork::Fault::kStall);  // It answers nothing.
   const conduit::Clients clients(pods.a.get());
 
   conduit::Gather<EatCheez> gather(clients.AllClients(), {.name = "gouda"},

@@ -78,11 +78,11 @@ absl::StatusCode CodeFromName(std::string_view name) {
 }
 
 bool IsConduitError(std::string_view error_class) {
-  constexpr std::array kClasses = {UnknownAction::kClass, MissingAction::kClass,
-                                   BadJson::kClass,       WrongMediaType::kClass,
-                                   BodyTooLarge::kClass,  InvalidArguments::kClass,
-                                   InternalError::kClass, Overloaded::kClass,
-                                   TooLate::kClass,       StaleToken::kClass};
+  constexpr std::array kClasses = {
+      UnknownAction::kClass,  MissingAction::kClass, BadJson::kClass,
+      WrongMediaType::kClass, BodyTooLarge::kClass,  InvalidArguments::kClass,
+      InternalError::kClass,  Overloaded::kClass,    TooLate::kClass,
+      StaleToken::kClass,     HeldElsewhere::kClass};
   return std::find(kClasses.begin(), kClasses.end(), error_class) != kClasses.end();
 }
 
@@ -109,7 +109,8 @@ Outcome OutcomeOf(const absl::Status& status) {
   if (error_class.empty()) return Outcome::kUnknown;
   if (error_class == InternalError::kClass) return Outcome::kInternalError;
   if (error_class == UnknownAction::kClass) return Outcome::kNotImplemented;
-  if (error_class == Overloaded::kClass || error_class == TooLate::kClass) {
+  if (error_class == Overloaded::kClass || error_class == TooLate::kClass ||
+      error_class == HeldElsewhere::kClass) {
     return Outcome::kNotExecuted;
   }
   return Outcome::kDeclaredError;

@@ -29,7 +29,10 @@ OutgoingCall::OutgoingCall(const CallEnvironment& environment, CallRequest reque
       began_(now),
       deadline_(now + request_.options().timeout),
       shape_(ShapeOf(now)),
-      plan_(PlanOptions(), &called_.repeats(), &called_.hedges(), environment.seed()) {}
+      plan_(PlanOptions(), &called_.repeats(), &called_.hedges(), environment.seed()) {
+  const std::string& key = request_.options().balance_key;
+  if (!key.empty()) route_ = called_.routes().Find(key);
+}
 
 OutgoingCall::Shape OutgoingCall::ShapeOf(absl::Time now) const {
   const std::vector<std::string> hosts = environment_.transport->HostsOf(request_.pod());
@@ -96,6 +99,10 @@ void OutgoingCall::Do(absl::Time now, const CallAction& action) {
 absl::StatusOr<HostLease> OutgoingCall::PickHost(bool hedge, absl::Time now) {
   const std::string& only = request_.options().host;
   if (!only.empty()) return called_.hosts().Take(only, now);
+  if (const std::string route = TakeRoute(); !route.empty()) {
+    auto lease = called_.hosts().Take(route, now);
+    if (lease.ok()) return lease;
+  }
   std::vector<std::string> tried;
   {
     MutexLock lock(&mutex_);
@@ -103,6 +110,11 @@ absl::StatusOr<HostLease> OutgoingCall::PickHost(bool hedge, absl::Time now) {
   }
   return called_.hosts().Pick(
       now, {.key = request_.options().balance_key, .tried = tried, .only_untried = hedge});
+}
+
+std::string OutgoingCall::TakeRoute() {
+  MutexLock lock(&mutex_);
+  return std::exchange(route_, {});
 }
 
 void OutgoingCall::Begin(absl::Time now, int attempt, bool hedge) {
@@ -197,6 +209,8 @@ void OutgoingCall::Replied(int attempt, const std::optional<SignedExchange>& exc
   }
   const int http_status = reply->status;
   absl::StatusOr<JsonDocument> result = request_.Read(*std::move(reply), exchange);
+  const auto held = GetError<HeldElsewhere>(result.status());
+  if (held.has_value()) return Redirected(attempt, result.status(), *held);
   const auto retry_after = RetryAfter(result.status(), http_status);
   End(attempt, std::move(result), true, retry_after);
 }
@@ -209,6 +223,19 @@ void OutgoingCall::End(int attempt, absl::StatusOr<JsonDocument> result, bool an
   Step(now, [&](CallPlan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return plan.Ended(attempt, outcome, retry_after, now, HasUntriedHost());
   });
+  Release();
+}
+
+void OutgoingCall::Redirected(int attempt, absl::Status why, const HeldElsewhere& held) {
+  const absl::Time now = environment_.now();
+  const std::string& key = request_.options().balance_key;
+  Settle(now, attempt, std::move(why), true, std::nullopt);
+  if (!key.empty() && !held.host.empty()) called_.routes().Set(key, held.host);
+  {
+    MutexLock lock(&mutex_);
+    route_ = held.host;
+  }
+  Step(now, [&](CallPlan& plan) { return plan.Redirected(attempt, now); });
   Release();
 }
 
@@ -238,6 +265,8 @@ void OutgoingCall::Settle(absl::Time now, int attempt, absl::StatusOr<JsonDocume
   } else {
     lease->Ended(status, now);
   }
+  const std::string& key = request_.options().balance_key;
+  if (!key.empty() && !answered) called_.routes().Forget(key, lease->host());
   if (OutcomeOf(status) == Outcome::kNotImplemented && environment_.greeter != nullptr) {
     environment_.greeter->Forget({request_.pod().id, lease->host()});
   }

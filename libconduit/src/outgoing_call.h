@@ -79,6 +79,9 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
   void NotSent(int attempt, absl::Status why);
   void Send(absl::Time now, int attempt, const std::string& host);
   absl::StatusOr<HostLease> PickHost(bool hedge, absl::Time now);
+  // The host that is said to hold what the call is for; once.
+  std::string TakeRoute();
+  void Redirected(int attempt, absl::Status why, const HeldElsewhere& held);
   void Replied(int attempt, const std::optional<SignedExchange>& exchange,
                absl::StatusOr<WireReply> reply);
   std::stop_token StopOf(int attempt);
@@ -110,6 +113,7 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
   CallPlan plan_ ABSL_GUARDED_BY(mutex_);
   absl::InlinedVector<Attempt, 1> attempts_ ABSL_GUARDED_BY(mutex_);  // By their numbers.
   std::vector<std::string> tried_ ABSL_GUARDED_BY(mutex_);            // Hosts.
+  std::string route_ ABSL_GUARDED_BY(mutex_);                         // For the next attempt.
   std::vector<std::string> failures_ ABSL_GUARDED_BY(mutex_);         // Each once.
   std::optional<uint64_t> timer_ ABSL_GUARDED_BY(mutex_);
   int holders_ ABSL_GUARDED_BY(mutex_) = 1;  // The call itself, and what is under way for it.

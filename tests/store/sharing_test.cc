@@ -259,6 +259,7 @@ TEST_CASE(
 
 TEST_CASE("A reply whose acknowledgement is lost is applied once", "[store][sharing]") {
   PodCluster cluster;
+  cluster.Share("abe", "calendar", "bob", Access::kRead, "abes");  // So the pods have met.
   const ShareInfo share =
       ValueOf(cluster.HomeOf("ann")->Invite("calendar", "bob", Access::kRead, ""));
   cluster.Settle();

@@ -17,6 +17,7 @@
 #include "hosts/hedge.h"
 #include "hosts/host_set.h"
 #include "hosts/retry_budget.h"
+#include "hosts/routes.h"
 
 namespace podkit::conduit::internal {
 
@@ -28,6 +29,7 @@ class CalledPod {
   HostSet& hosts() { return hosts_; }
   RetryBudget& repeats() { return repeats_; }
   RetryBudget& hedges() { return hedges_; }
+  Routes& routes() { return routes_; }
 
   // Of the reads that go by that name; lives as long as this.
   HedgeDelay& DelayOf(std::string_view command) {
@@ -44,6 +46,7 @@ class CalledPod {
   RetryBudget repeats_{{}};
   // A read that is sent twice is late, not lost: it may cost less than one that is repeated.
   RetryBudget hedges_{{.share = 0.05, .floor_per_second = 1}};
+  Routes routes_;
   Mutex mutex_;
   std::map<std::string, std::unique_ptr<HedgeDelay>, std::less<>> delays_ ABSL_GUARDED_BY(mutex_);
 };

@@ -162,6 +162,16 @@ struct Overloaded {
   }
 };
 
+// Another host of this pod holds what the call is for, and this one did nothing. Any responder may
+// answer it. The conduit of the caller goes to that host, and remembers it for the balance key of
+// the call; a caller sees this only if hosts send it in circles. OutcomeOf says kNotExecuted.
+struct HeldElsewhere {
+  static constexpr std::string_view kClass = "HeldElsewhere";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kUnavailable;
+  std::string host;  // As the pods file names it; empty if it is not known.
+  static constexpr auto Fields() { return std::make_tuple(Optional("host", &HeldElsewhere::host)); }
+};
+
 // The caller's deadline had passed before the responder began: nothing was done. OutcomeOf says
 // kNotExecuted.
 struct TooLate {
