@@ -395,19 +395,11 @@ std::vector<HostStatus> Conduit::Hosts(std::string_view pod) const {
 std::vector<CommandStats> Conduit::Stats() const {
   std::map<std::string, CommandStats> stats;
   for (const auto& [name, command] : impl_->responders.commands()) {
-    CommandStats& one = stats[name];
-    one.received = command.received.calls();
-    one.received_failed = command.received.failed();
-    one.received_seconds = command.received.seconds();
+    stats[name].received = command.received.Get();
   }
   {
     MutexLock lock(&impl_->mutex);
-    for (const auto& [name, counter] : impl_->sent) {
-      CommandStats& one = stats[name];
-      one.sent = counter.calls();
-      one.sent_failed = counter.failed();
-      one.sent_seconds = counter.seconds();
-    }
+    for (const auto& [name, counter] : impl_->sent) stats[name].sent = counter.Get();
   }
   std::vector<CommandStats> all;
   for (auto& [name, one] : stats) {

@@ -3,12 +3,29 @@
 #include <fmt/format.h>
 #include <prometheus/text_serializer.h>
 
+#include <limits>
+
 #include "servers/common/version.h"
 
 namespace podkit::servers {
 
 std::string MetricFamilies::ToText() const {
   return prometheus::TextSerializer().Serialize(families_);
+}
+
+MetricFamilies& MetricFamilies::AddHistogram(std::span<const double> bounds,
+                                             std::span<const int64_t> counts, double sum,
+                                             MetricLabels labels) {
+  prometheus::ClientMetric metric;
+  metric.label = std::move(labels);
+  metric.histogram.sample_sum = sum;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    metric.histogram.sample_count += static_cast<uint64_t>(counts[i]);
+    const double end = i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity();
+    metric.histogram.bucket.push_back({metric.histogram.sample_count, end});
+  }
+  families_.back().metric.push_back(std::move(metric));
+  return *this;
 }
 
 MetricFamilies& MetricFamilies::Start(std::string name, std::string help,
@@ -47,18 +64,24 @@ void AddHttp(const HttpCounters& http, MetricFamilies* to) {
 }
 
 void AddConduit(const std::vector<conduit::CommandStats>& commands, MetricFamilies* to) {
-  const auto add = [&](std::string name, std::string help, auto member) {
-    to->Counter(std::move(name), std::move(help));
-    for (const auto& one : commands) to->Add(one.*member, {{"command", one.command}});
+  const auto add = [&](const std::string& name, const std::string& what, auto direction) {
+    to->Counter(name + "_total", what);
+    for (const auto& one : commands) {
+      to->Add((one.*direction).calls, {{"command", one.command}});
+    }
+    to->Counter(name + "_failed_total", what + " that failed");
+    for (const auto& one : commands) {
+      to->Add((one.*direction).failed, {{"command", one.command}});
+    }
+    to->Histogram(name + "_seconds", "Time of " + what);
+    for (const auto& one : commands) {
+      const conduit::CallStats& stats = one.*direction;
+      to->AddHistogram(conduit::kLatencyBounds, stats.latencies, stats.seconds,
+                       {{"command", one.command}});
+    }
   };
-  using Stats = conduit::CommandStats;
-  add("conduit_sent_total", "Calls to other pods", &Stats::sent);
-  add("conduit_sent_failed_total", "Calls to other pods that failed", &Stats::sent_failed);
-  add("conduit_sent_seconds_total", "Time in calls to other pods", &Stats::sent_seconds);
-  add("conduit_received_total", "Calls from other pods", &Stats::received);
-  add("conduit_received_failed_total", "Calls from other pods that failed",
-      &Stats::received_failed);
-  add("conduit_received_seconds_total", "Time in calls from other pods", &Stats::received_seconds);
+  add("conduit_sent", "calls to other pods", &conduit::CommandStats::sent);
+  add("conduit_received", "calls from other pods", &conduit::CommandStats::received);
 }
 
 HttpResponse MetricsResponse(const MetricFamilies& families) {

@@ -5,6 +5,8 @@
 
 #include <prometheus/metric_family.h>
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +32,9 @@ class MetricFamilies {
   MetricFamilies& Gauge(std::string name, std::string help) {
     return Start(std::move(name), std::move(help), prometheus::MetricType::Gauge);
   }
+  MetricFamilies& Histogram(std::string name, std::string help) {
+    return Start(std::move(name), std::move(help), prometheus::MetricType::Histogram);
+  }
   template <typename Number>
   MetricFamilies& Add(Number value, MetricLabels labels = {}) {
     prometheus::ClientMetric metric;
@@ -38,6 +43,10 @@ class MetricFamilies {
     families_.back().metric.push_back(std::move(metric));
     return *this;
   }
+
+  // `counts` of what is up to each bound and above the one before; one more has no bound.
+  MetricFamilies& AddHistogram(std::span<const double> bounds, std::span<const int64_t> counts,
+                               double sum, MetricLabels labels = {});
 
   // The text exposition format, version 0.0.4.
   std::string ToText() const;

@@ -259,6 +259,7 @@ TEST_CASE("A host that fails again and again is put aside, and that is told",
   CHECK(failures > 0);
   CHECK(failures < 50);  // It was not asked any more.
 }
+
 TEST_CASE("A read that takes too long is sent to a second host, and the first answer counts",
           "[conduit][async][hosts]") {
   ThreadedBed bed;
@@ -312,7 +313,7 @@ TEMPLATE_TEST_CASE("What travels with a call reaches the responder", "[conduit][
   CHECK(seen->key == "k1");
   CHECK(seen->trace == "00-1-2-01");
   CHECK(seen->store_token == token);
-  CHECK_FALSE(seen->stop.stop_possible());
+  CHECK_FALSE(seen->stop.stop_requested());
   // A call inside the answer has what is left of the time.
   const CallOptions inner = CallOptions::Within(*seen, seen->deadline - absl::Seconds(4));
   CHECK(inner.timeout == absl::Seconds(4));

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "call_counter.h"
 #include "cheese.h"
 #include "mux_bed.h"
 #include "two_pods.h"
@@ -361,15 +362,33 @@ TEMPLATE_TEST_CASE("Stats count each command in both directions", "[conduit][cal
     return CommandStats{};
   };
   const CommandStats sent = find(bed.a, "eat-cheez");
-  CHECK(sent.sent == 3);
-  CHECK(sent.sent_failed == 2);
-  CHECK(sent.received == 0);
+  CHECK(sent.sent.calls == 3);
+  CHECK(sent.sent.failed == 2);
+  CHECK(sent.received.calls == 0);
   const CommandStats received = find(bed.b, "eat-cheez");
-  CHECK(received.received == 3);
-  CHECK(received.received_failed == 2);
-  CHECK(received.sent == 0);
-  CHECK(find(bed.b, "ping").received == 1);
-  CHECK(find(bed.a, "ping").sent == 1);
+  CHECK(received.received.calls == 3);
+  CHECK(received.received.failed == 2);
+  CHECK(received.sent.calls == 0);
+  CHECK(find(bed.b, "ping").received.calls == 1);
+  CHECK(find(bed.a, "ping").sent.calls == 1);
+  // The clock of the beds stands still.
+  CHECK(sent.sent.latencies[0] == 3);
+}
+
+TEST_CASE("Durations are counted in classes, and those at the bounds below them",
+          "[conduit][call]") {
+  internal::CallCounter counter;
+  counter.Add(true, absl::ZeroDuration());
+  counter.Add(true, absl::Milliseconds(1));
+  counter.Add(false, absl::Milliseconds(1) + absl::Nanoseconds(1));
+  counter.Add(true, absl::Seconds(11));
+  const CallStats stats = counter.Get();
+  CHECK(stats.calls == 4);
+  CHECK(stats.failed == 1);
+  CHECK(stats.latencies[0] == 1);
+  CHECK(stats.latencies[3] == 1);
+  CHECK(stats.latencies[4] == 1);
+  CHECK(stats.latencies.back() == 1);
 }
 
 }  // namespace podkit::conduit

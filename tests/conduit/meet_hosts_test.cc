@@ -19,7 +19,7 @@ absl::StatusOr<EatCheez::Response> Answer(const CallContext&, const EatCheez::Ar
 
 int64_t Received(const Conduit& conduit, std::string_view command) {
   for (const CommandStats& one : conduit.Stats()) {
-    if (one.command == command) return one.received;
+    if (one.command == command) return one.received.calls;
   }
   return 0;
 }

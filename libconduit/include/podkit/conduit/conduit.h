@@ -30,6 +30,7 @@
 #include "podkit/conduit/balance.h"
 #include "podkit/conduit/call.h"
 #include "podkit/conduit/call_codec.h"
+#include "podkit/conduit/call_stats.h"
 #include "podkit/conduit/command.h"
 #include "podkit/conduit/hosts.h"
 #include "podkit/conduit/pods.h"
@@ -81,17 +82,6 @@ struct HandleOptions {
   bool quick = false;
   // At a time; the next one is refused with Overloaded. 0: no limit of its own.
   size_t max_in_flight = 0;
-};
-
-// What happened since the start, for one command.
-struct CommandStats {
-  std::string command;
-  int64_t sent = 0;  // Calls to other pods that ended, and of these:
-  int64_t sent_failed = 0;
-  double sent_seconds = 0;
-  int64_t received = 0;  // Calls answered for other pods, and of these:
-  int64_t received_failed = 0;
-  double received_seconds = 0;
 };
 
 class Conduit {
