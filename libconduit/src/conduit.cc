@@ -119,6 +119,7 @@ struct Conduit::Impl {
   std::optional<internal::Greeter> greeter;  // If hosts are met.
   internal::CallEnvironment environment;
   internal::LogLimiter refusal_log{10, absl::Minutes(1)};
+  internal::LogLimiter failure_log{10, absl::Minutes(1)};
 
   mutable Mutex mutex;
   CondVar one_ended;
@@ -149,6 +150,8 @@ struct Conduit::Impl {
   void Enter();
   void Leave();
   void CountSent(std::string_view command, bool ok, absl::Duration took);
+  void LogFailure(std::string_view pod, std::string_view command, const absl::Status& why,
+                  absl::Duration took);
   void LogRefusal(const WireRequest& request, const absl::Status& why);
   WorkerPool* Pool();
   Scheduler& TheScheduler();
@@ -191,6 +194,20 @@ void Conduit::Impl::CountSent(std::string_view command, bool ok, absl::Duration 
   auto entry = sent.find(command);
   if (entry == sent.end()) entry = sent.try_emplace(std::string(command)).first;
   entry->second.Add(ok, took);
+}
+
+// Of a call to another pod. An error that its command declares is an answer like any other.
+void Conduit::Impl::LogFailure(std::string_view pod, std::string_view command,
+                               const absl::Status& why, absl::Duration took) {
+  const Outcome outcome = OutcomeOf(why);
+  if (outcome == Outcome::kDeclaredError || outcome == Outcome::kCancelled) return;
+  const auto left_out = failure_log.Admit(now());
+  if (!left_out) return;
+  Log(LogLevel::kWarning,
+      fmt::format("'{}' on pod '{}' ended as {} after {} ms: {}{}", command, ForLog(pod, 64),
+                  OutcomeName(outcome), absl::ToInt64Milliseconds(took),
+                  ForLog(std::string(why.message())),
+                  *left_out == 0 ? "" : fmt::format(" ({} more failed before)", *left_out)));
 }
 
 void Conduit::Impl::LogRefusal(const WireRequest& request, const absl::Status& why) {
@@ -316,9 +333,11 @@ void Conduit::Exchange(std::string_view pod, const CommandInfo& info, CommandSch
                        std::function<void(absl::StatusOr<JsonDocument>)> done) {
   impl_->Enter();
   const absl::Time now = impl_->now();
-  auto finish = [impl = impl_.get(), name = info.name, start = now,
+  auto finish = [impl = impl_.get(), pod = std::string(pod), name = info.name, start = now,
                  done = std::move(done)](absl::StatusOr<JsonDocument> result) {
-    impl->CountSent(name, result.ok(), impl->now() - start);
+    const absl::Duration took = impl->now() - start;
+    impl->CountSent(name, result.ok(), took);
+    if (!result.ok()) impl->LogFailure(pod, name, result.status(), took);
     done(std::move(result));
   };
   auto target = impl_->pods->Find(pod);

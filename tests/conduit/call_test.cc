@@ -375,6 +375,21 @@ TEMPLATE_TEST_CASE("Stats count each command in both directions", "[conduit][cal
   CHECK(sent.sent.latencies[0] == 3);
 }
 
+TEMPLATE_TEST_CASE("A call that failed leaves a line in the log, a declared error does not",
+                   "[conduit][call][error]", InProcessBed, HttpBed, MuxBed) {
+  TestType bed;
+  ServeCheese(bed.b);
+  CHECK_FALSE(Eat(bed, "brie").ok());
+  CHECK(bed.log_a.size() == 0);
+  const auto error = GetError<InternalError>(Eat(bed, "lead"));
+  REQUIRE(error);
+  CHECK(bed.log_a.Contain("'eat-cheez' on pod 'B' ended as internal_error after "));
+  CHECK(bed.log_a.Contain(error->reference));
+  // No flood of them fills the log.
+  for (int i = 0; i < 20; ++i) CHECK_FALSE(Eat(bed, "lead").ok());
+  CHECK(bed.log_a.size() == 10);
+}
+
 TEST_CASE("Durations are counted in classes, and those at the bounds below them",
           "[conduit][call]") {
   internal::CallCounter counter;
