@@ -4,10 +4,13 @@
 // non-blocking, and open as long as the channel.
 #pragma once
 
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,6 +57,17 @@ class Channel {
     }
   }
 
+  // Writes bytes of an open file; kFailed also if the file ends before. SIGPIPE must be blocked.
+  virtual Moved WriteFile(int file, uint64_t offset, uint64_t size) {
+    auto at = static_cast<off_t>(offset);
+    for (;;) {
+      const ssize_t n = sendfile(socket_, file, &at, std::min(size, kMaxFilePiece));
+      if (n > 0) return {Outcome::kDone, static_cast<size_t>(n)};
+      if (n == 0) return {Outcome::kFailed};
+      if (errno != EINTR) return FromErrno(Outcome::kWantWrite);
+    }
+  }
+
   // True if a Read that filled less than its buffer may find more without the socket being
   // readable.
   virtual bool MayHoldInput() const { return false; }
@@ -69,6 +83,8 @@ class Channel {
   Moved ReadRaw(std::span<char> buffer) { return Channel::Read(buffer); }
 
  private:
+  static constexpr uint64_t kMaxFilePiece = 1 << 20;
+
   static Moved FromErrno(Outcome when_blocked) {
     if (errno == EAGAIN || errno == EWOULDBLOCK) return {when_blocked};
     return {Outcome::kFailed, 0, errno};

@@ -6,7 +6,10 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
 #include <span>
@@ -70,6 +73,20 @@ class TlsChannel final : public Channel {
     size_t bytes = 0;
     const int result = SSL_write_ex(tls_.get(), text.data(), text.size(), &bytes);
     return result == 1 ? Moved{Outcome::kDone, bytes} : Failure(result);
+  }
+
+  Moved WriteFile(int file, uint64_t offset, uint64_t size) override {
+    std::array<char, SSL3_RT_MAX_PLAIN_LENGTH> record;
+    const size_t wanted = std::min<uint64_t>(record.size(), size);
+    size_t filled = 0;
+    while (filled < wanted) {
+      const ssize_t n =
+          pread(file, record.data() + filled, wanted - filled, static_cast<off_t>(offset + filled));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return {Outcome::kFailed, 0, n < 0 ? errno : 0};
+      filled += static_cast<size_t>(n);
+    }
+    return Write({record.data(), wanted});
   }
 
   bool MayHoldInput() const override { return SSL_has_pending(tls_.get()) == 1; }

@@ -94,15 +94,23 @@ bool Connection::Handshake() {
 }
 
 bool Connection::Flush(TimePoint now) {
-  for (auto output = session_->Output(); !output.empty(); output = session_->Output()) {
-    const Channel::Moved moved = channel_->Write(output);
+  for (;;) {
+    const std::string_view output = session_->Output();
+    const HttpFile* const file = session_->OutputFile();
+    if (output.empty() && file == nullptr) return true;
+    const Channel::Moved moved = file != nullptr
+                                     ? channel_->WriteFile(file->fd, file->offset, file->size)
+                                     : channel_->Write(output);
     if (moved.outcome != Channel::Outcome::kDone) {
       Await(moved.outcome);
       return false;
     }
-    session_->Sent(moved.bytes, now);
+    if (file != nullptr) {
+      session_->SentFile(moved.bytes, now);
+    } else {
+      session_->Sent(moved.bytes, now);
+    }
   }
-  return true;
 }
 
 bool Connection::Read(TimePoint now) {
@@ -148,7 +156,10 @@ void Connection::Yield() {
 void Connection::Submit(TimePoint now) {
   auto job = std::make_shared<HttpSession::Job>(session_->TakeJob());
   const bool queued = io_->server->workers->Submit([self = shared_from_this(), job] {
-    self->Complete(CallHandler(*job->route, job->request, self->io_->server->options));
+    HttpResponse response =
+        CallHandler(*job->route, job->request, self->io_->server->options, job->receiver.get());
+    job->receiver.reset();
+    self->Complete(std::move(response));
   });
   if (!queued) session_->RefuseBusy(now);
 }

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,12 +63,22 @@ struct HttpRequest {
   std::optional<std::string> Query(std::string_view name) const;
 };
 
+// A part of an open file, sent as it is. It is read on an io thread: it should be in memory, and
+// not change.
+struct HttpFile {
+  std::shared_ptr<const void> owner;  // Keeps the descriptor; null: there is no file.
+  int fd = -1;
+  uint64_t offset = 0;
+  uint64_t size = 0;
+};
+
 struct HttpResponse {
   int status = 200;
   // Content-Length, Transfer-Encoding, Connection and Date belong to the server: it drops them
   // here, except a Content-Length in the reply to HEAD when the body is empty.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  HttpFile file = {};  // In place of the body.
   // Of 101, see Router::AddUpgrade.
   conduit::StreamAcceptor acceptor = {};
 

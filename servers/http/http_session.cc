@@ -98,9 +98,9 @@ bool Lists(const HttpHeaders& headers, std::string_view name, std::string_view e
 }  // namespace
 
 HttpResponse CallHandler(const Route& route, const HttpRequest& request,
-                         const HttpServerOptions& options) {
+                         const HttpServerOptions& options, BodyReceiver* receiver) {
   try {
-    HttpResponse response = route.handler(request);
+    HttpResponse response = receiver != nullptr ? receiver->Finish() : route.handler(request);
     absl::Status status = CheckResponse(response);
     if (response.acceptor != nullptr && route.protocol.empty()) {
       status = absl::InternalError("this route cannot switch to another protocol");
@@ -126,6 +126,9 @@ void HttpSession::StartRequest(absl::Duration timeout, TimePoint now) {
   route_ = nullptr;
   early_reply_.reset();
   head_request_ = false;
+  receiver_.reset();
+  body_refused_ = false;
+  body_cut_ = false;
   phase_ = Phase::kIdle;
   phase_start_ = now;
   phase_timeout_ = timeout;
@@ -177,7 +180,8 @@ void HttpSession::Receive(std::string_view bytes, TimePoint now) {
 }
 
 bool HttpSession::CanConsume() const {
-  return phase_ <= Phase::kBody && large_body_.empty() && output_.size() < kOutputHighWater;
+  return phase_ <= Phase::kBody && large_body_.empty() && file_.owner == nullptr &&
+         output_.size() < kOutputHighWater;
 }
 
 size_t HttpSession::Consume(std::string_view input, TimePoint now) {
@@ -193,7 +197,7 @@ size_t HttpSession::Consume(std::string_view input, TimePoint now) {
     used += step.consumed;
     switch (step.event) {
       case RequestParser::Event::kNeedMore:
-        starved_ = true;
+        starved_ = !CutBody(now);
         return used;
       case RequestParser::Event::kHead:
         OnHead(now);
@@ -261,6 +265,7 @@ void HttpSession::OnHead(TimePoint now) {
     return Refuse(HttpResponse::Text(417, "only 100-continue can be expected\n"), now);
   }
   FindRoute();
+  if (!early_reply_ && route_->body_handler) BeginBody();
   if (!parser_.has_body()) return OnRequest(now);
 
   const bool own_limit = route_ != nullptr && route_->options.max_body_bytes != 0;
@@ -282,6 +287,38 @@ void HttpSession::OnHead(TimePoint now) {
   phase_timeout_ = env_.options->body_timeout;
 }
 
+void HttpSession::BeginBody() {
+  try {
+    receiver_ = route_->body_handler(request_);
+  } catch (const std::exception& error) {
+    early_reply_ = InternalError(request_, *env_.options, error.what());
+    return;
+  }
+  parser_.StreamBody([this](std::string_view bytes) { TakeBody(bytes); });
+}
+
+void HttpSession::TakeBody(std::string_view bytes) {
+  if (body_refused_) return;
+  try {
+    body_refused_ = !receiver_->Receive(bytes);
+  } catch (const std::exception& error) {
+    early_reply_ = InternalError(request_, *env_.options, error.what());
+    body_refused_ = true;
+  }
+}
+
+// True if the receiver wants no more of a body that has not ended.
+bool HttpSession::CutBody(TimePoint now) {
+  if (phase_ != Phase::kBody || !body_refused_) return false;
+  body_cut_ = true;
+  if (early_reply_) {
+    Refuse(*std::move(early_reply_), now);
+  } else {
+    phase_ = Phase::kReady;
+  }
+  return true;
+}
+
 void HttpSession::OnRequest(TimePoint now) {
   if (early_reply_) {
     Finish(*std::move(early_reply_), now);
@@ -295,7 +332,7 @@ void HttpSession::OnRequest(TimePoint now) {
 HttpSession::Job HttpSession::TakeJob() {
   assert(phase_ == Phase::kReady);
   phase_ = Phase::kHandling;
-  return {route_, std::move(request_)};
+  return {route_, std::move(request_), std::move(receiver_)};
 }
 
 void HttpSession::Reply(HttpResponse response, TimePoint now) {
@@ -326,6 +363,7 @@ void HttpSession::Finish(HttpResponse response, TimePoint now) {
     phase_ = Phase::kSwitching;
     return;
   }
+  if (body_cut_) return Refuse(std::move(response), now);
   const bool keep_alive = parser_.keep_alive() && !draining_;
   Append(std::move(response), keep_alive, now);
   if (keep_alive) {
@@ -342,7 +380,7 @@ void HttpSession::Refuse(HttpResponse response, TimePoint now) {
 }
 
 void HttpSession::BeginOutput(TimePoint now) {
-  if (Output().empty()) output_start_ = now;
+  if (!HasOutput()) output_start_ = now;
 }
 
 void HttpSession::Append(HttpResponse response, bool keep_alive, TimePoint now) {
@@ -351,7 +389,9 @@ void HttpSession::Append(HttpResponse response, bool keep_alive, TimePoint now) 
   const ReplyFrame frame{*env_.date, keep_alive, parser_.http_1_1(), head_request_};
   AppendReplyHead(response, frame, &output_);
   if (!SendsBody(response, frame)) return;
-  if (response.body.size() < kLargeBody) {
+  if (response.file.owner != nullptr) {
+    if (response.file.size > 0) file_ = std::move(response.file);
+  } else if (response.body.size() < kLargeBody) {
     output_.append(response.body);
   } else {
     large_body_ = std::move(response.body);
@@ -363,6 +403,8 @@ void HttpSession::ClearOutput() {
   ReleaseLarge(&output_);
   std::string().swap(large_body_);
   output_sent_ = 0;
+  file_ = {};
+  file_sent_ = 0;
 }
 
 std::string_view HttpSession::Output() const {
@@ -373,7 +415,22 @@ std::string_view HttpSession::Output() const {
 void HttpSession::Sent(size_t bytes, TimePoint now) {
   HttpStats::Add(env_.stats->bytes_sent, bytes);
   output_sent_ += bytes;
-  if (!Output().empty()) return;
+  if (!HasOutput()) OnOutputSent(now);
+}
+
+const HttpFile* HttpSession::OutputFile() const {
+  return Output().empty() && file_.owner != nullptr ? &file_ : nullptr;
+}
+
+void HttpSession::SentFile(size_t bytes, TimePoint now) {
+  HttpStats::Add(env_.stats->bytes_sent, bytes);
+  file_sent_ += bytes;
+  file_.offset += bytes;
+  file_.size -= bytes;
+  if (file_.size == 0) OnOutputSent(now);
+}
+
+void HttpSession::OnOutputSent(TimePoint now) {
   ClearOutput();
   if (phase_ != Phase::kLastReply) return;
   phase_ = linger_ ? Phase::kLinger : Phase::kClosed;
@@ -389,7 +446,9 @@ HttpSession::TimePoint HttpSession::Allowed(TimePoint start, absl::Duration time
 }
 
 HttpSession::TimePoint HttpSession::Deadline() const {
-  if (!Output().empty()) return Allowed(output_start_, env_.options->write_timeout, output_sent_);
+  if (HasOutput()) {
+    return Allowed(output_start_, env_.options->write_timeout, output_sent_ + file_sent_);
+  }
   if (phase_ >= Phase::kReady && phase_ <= Phase::kSwitching) return TimePoint::max();
   const uint64_t bytes = phase_ == Phase::kBody ? parser_.body_bytes() : 0;
   return Allowed(phase_start_, phase_timeout_, bytes);
@@ -398,8 +457,8 @@ HttpSession::TimePoint HttpSession::Deadline() const {
 bool HttpSession::Tick(TimePoint now) {
   if (now < Deadline()) return false;
   const bool incomplete = phase_ == Phase::kHead || phase_ == Phase::kBody;
-  if (incomplete || !Output().empty()) HttpStats::Add(env_.stats->connections_timed_out);
-  if (incomplete && Output().empty()) {
+  if (incomplete || HasOutput()) HttpStats::Add(env_.stats->connections_timed_out);
+  if (incomplete && !HasOutput()) {
     Refuse(HttpResponse::Text(408, "the request took too long\n"), now);
   } else {
     ClearOutput();

@@ -3,12 +3,13 @@
 //
 // Owner-thread. At most one request is in work and those pipelined behind it wait, so replies are
 // in order. What it keeps is bounded: one head, one body, one read of further input, and 64 KiB of
-// replies plus the one that exceeded them.
+// replies plus the one that exceeded them. A body that is streamed is not kept.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,6 +48,7 @@ class HttpSession {
   struct Job {
     const Route* route;
     HttpRequest request;
+    std::unique_ptr<BodyReceiver> receiver;  // Null unless the route is streamed.
   };
 
   struct Switch {
@@ -73,6 +75,9 @@ class HttpSession {
   // The next bytes to send, valid until the next call; empty if there are none.
   std::string_view Output() const;
   void Sent(size_t bytes, TimePoint now);
+  // Without output: what is left of a file to send. Null if there is none.
+  const HttpFile* OutputFile() const;
+  void SentFile(size_t bytes, TimePoint now);
 
   // Ends what takes too long; true if something did.
   bool Tick(TimePoint now);
@@ -97,6 +102,9 @@ class HttpSession {
   size_t Consume(std::string_view input, TimePoint now);
   void OnHead(TimePoint now);
   void OnRequest(TimePoint now);
+  void BeginBody();
+  void TakeBody(std::string_view bytes);
+  bool CutBody(TimePoint now);
   absl::Status CheckHead();
   void FindRoute();
   std::optional<HttpResponse> UpgradeProblem() const;
@@ -106,6 +114,8 @@ class HttpSession {
   void Append(HttpResponse response, bool keep_alive, TimePoint now);
   void BeginOutput(TimePoint now);
   void ClearOutput();
+  bool HasOutput() const { return !Output().empty() || file_.owner != nullptr; }
+  void OnOutputSent(TimePoint now);
   // Time-out plus the time that `bytes` may take.
   TimePoint Allowed(TimePoint start, absl::Duration timeout, uint64_t bytes) const;
   TimePoint Deadline() const;
@@ -117,6 +127,9 @@ class HttpSession {
   const Route* route_ = nullptr;
   std::optional<HttpResponse> early_reply_;  // Decided by the head, due after the body.
   bool head_request_ = false;
+  std::unique_ptr<BodyReceiver> receiver_;
+  bool body_refused_ = false;         // By the receiver: what follows is not for it.
+  bool body_cut_ = false;             // The answer is due before the body has ended.
   conduit::StreamAcceptor acceptor_;  // Set from kSwitching on.
 
   Phase phase_ = Phase::kIdle;
@@ -131,11 +144,14 @@ class HttpSession {
   std::string output_;
   std::string large_body_;  // Sent after output_, and not copied into it.
   size_t output_sent_ = 0;  // Of both.
+  HttpFile file_;           // What is left of it; sent after both.
+  uint64_t file_sent_ = 0;
   TimePoint output_start_;
 };
 
-// Runs the route's handler. An exception, or a response that cannot be sent, becomes a 500.
+// Runs the route's handler, or lets the receiver of the body answer. An exception, or a response
+// that cannot be sent, becomes a 500.
 HttpResponse CallHandler(const Route& route, const HttpRequest& request,
-                         const HttpServerOptions& options);
+                         const HttpServerOptions& options, BodyReceiver* receiver = nullptr);
 
 }  // namespace podkit::servers

@@ -56,7 +56,7 @@ void AppendContentLength(const HttpResponse& response, const ReplyFrame& frame, 
   if (frame.head_request && response.body.empty() && given != response.headers.end()) {
     out->append(given->second);
   } else {
-    AppendNumber(response.body.size(), out);
+    AppendNumber(response.file.owner != nullptr ? response.file.size : response.body.size(), out);
   }
   out->append("\r\n");
 }

@@ -58,7 +58,7 @@ class RequestParser::Beast final : public http::basic_parser<true> {
   }
 
   void on_body_init_impl(const boost::optional<uint64_t>& length, ErrorCode&) override {
-    if (length && !owner_->discard_body_) {
+    if (length && !owner_->discard_body_ && !owner_->sink_) {
       owner_->request_->body.reserve(static_cast<size_t>(std::min(*length, kMaxReserve)));
     }
   }
@@ -75,7 +75,11 @@ class RequestParser::Beast final : public http::basic_parser<true> {
 
   size_t Take(BeastText body) {
     owner_->body_bytes_ += body.size();
-    if (!owner_->discard_body_) owner_->request_->body.append(body.data(), body.size());
+    if (owner_->sink_) {
+      owner_->sink_(View(body));
+    } else if (!owner_->discard_body_) {
+      owner_->request_->body.append(body.data(), body.size());
+    }
     return body.size();
   }
 
@@ -96,6 +100,7 @@ void RequestParser::Reset(HttpRequest* request) {
   head_reported_ = false;
   head_bytes_ = 0;
   discard_body_ = false;
+  sink_ = nullptr;
   body_bytes_ = 0;
   beast_ = std::make_unique<Beast>(this);
 }

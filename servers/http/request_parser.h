@@ -7,10 +7,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "servers/http/http_message.h"
 
@@ -48,6 +50,8 @@ class RequestParser {
   bool has_body() const;
   std::optional<uint64_t> content_length() const;
   void set_body_limit(uint64_t bytes);
+  // Gives the body to `sink` in pieces, and keeps nothing of it.
+  void StreamBody(std::function<void(std::string_view)> sink) { sink_ = std::move(sink); }
   // Counts the body against its limit, but does not keep it.
   void DiscardBody() { discard_body_ = true; }
 
@@ -68,6 +72,7 @@ class RequestParser {
   size_t head_bytes_ = 0;
   bool keep_alive_ = false;
   bool discard_body_ = false;
+  std::function<void(std::string_view)> sink_;
   int version_ = 11;
   uint64_t body_bytes_ = 0;
 };

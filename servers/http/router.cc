@@ -14,6 +14,7 @@ namespace podkit::servers {
 struct Router::Node {
   std::vector<std::pair<std::string, std::unique_ptr<Node>>> literals;
   std::unique_ptr<Node> param;
+  std::unique_ptr<Node> rest;                  // Whatever follows.
   std::vector<std::unique_ptr<Route>> routes;  // Of the patterns that end here, one a method.
 };
 
@@ -38,13 +39,15 @@ const Route* FindMethod(const std::vector<std::unique_ptr<Route>>& routes,
   return nullptr;
 }
 
-// The name in "{name}", "" for a literal segment.
+constexpr std::string_view kRest = "...";
+
+// The name in "{name}" or "{name...}", dots included; "" for a literal segment.
 absl::StatusOr<std::string_view> ParamName(std::string_view segment, std::string_view pattern) {
   const bool braces = segment.find_first_of("{}") != std::string_view::npos;
   if (!braces) return std::string_view();
   if (segment.size() > 2 && segment.front() == '{' && segment.back() == '}') {
     const std::string_view name = segment.substr(1, segment.size() - 2);
-    if (name.find_first_of("{}") == std::string_view::npos) return name;
+    if (name.find_first_of("{}") == std::string_view::npos && name != kRest) return name;
   }
   return absl::InvalidArgumentError(
       fmt::format("route '{}': '{}' is neither text nor {{name}}", pattern, segment));
@@ -73,11 +76,18 @@ const Route* Router::Search::Visit(const Node& node, size_t depth) {
     if (literal != segment) continue;
     if (const Route* route = Visit(*child, depth + 1)) return route;
   }
-  if (node.param == nullptr || segment.empty()) return nullptr;
-  values.push_back(std::move(segment));
-  if (const Route* route = Visit(*node.param, depth + 1)) return route;
-  values.pop_back();
-  return nullptr;
+  if (node.param != nullptr && !segment.empty()) {
+    values.push_back(std::move(segment));
+    if (const Route* route = Visit(*node.param, depth + 1)) return route;
+    values.pop_back();
+  }
+  if (node.rest == nullptr) return nullptr;
+  const Route* const route = RouteOf(*node.rest);
+  if (route != nullptr) {
+    const auto first = segments.begin() + static_cast<std::ptrdiff_t>(depth);
+    values.push_back(PercentDecode(fmt::format("{}", fmt::join(first, segments.end(), "/"))));
+  }
+  return route;
 }
 
 Router::Router() : root_(std::make_unique<Node>()) {}
@@ -92,6 +102,16 @@ absl::Status Router::Add(std::string_view method, std::string_view pattern, Http
   route->pattern = pattern;
   route->handler = std::move(handler);
   route->options = options;
+  return AddRoute(std::move(route));
+}
+
+absl::Status Router::AddStreamed(std::string_view method, std::string_view pattern,
+                                 BodyHandler handler, size_t max_body_bytes) {
+  auto route = std::make_unique<Route>();
+  route->method = method;
+  route->pattern = pattern;
+  route->body_handler = std::move(handler);
+  route->options.max_body_bytes = max_body_bytes;
   return AddRoute(std::move(route));
 }
 
@@ -115,9 +135,16 @@ absl::Status Router::AddRoute(std::unique_ptr<Route> route) {
         fmt::format("route '{}': a pattern starts with '/'", pattern));
   }
   Node* node = root_.get();
+  const Node* rest = nullptr;  // The node of a {name...}, once there is one.
   for (const std::string_view segment : SplitText(pattern.substr(1), '/')) {
-    PODKIT_ASSIGN_OR_RETURN(const std::string_view name, ParamName(segment, pattern));
-    std::unique_ptr<Node>* next = &node->param;
+    if (node == rest) {
+      return absl::InvalidArgumentError(
+          fmt::format("route '{}': nothing can follow '...'", pattern));
+    }
+    PODKIT_ASSIGN_OR_RETURN(std::string_view name, ParamName(segment, pattern));
+    const bool all = name.ends_with(kRest);
+    if (all) name.remove_suffix(kRest.size());
+    std::unique_ptr<Node>* next = all ? &node->rest : &node->param;
     if (name.empty()) {
       auto found = std::find_if(node->literals.begin(), node->literals.end(),
                                 [&](const auto& literal) { return literal.first == segment; });
@@ -135,6 +162,7 @@ absl::Status Router::AddRoute(std::unique_ptr<Route> route) {
     }
     if (*next == nullptr) *next = std::make_unique<Node>();
     node = next->get();
+    if (all) rest = node;
   }
   if (const Route* other = FindMethod(node->routes, route->method)) {
     return absl::AlreadyExistsError(fmt::format("route {} '{}': '{}' already has these paths",

@@ -2,8 +2,9 @@
 //
 // A pattern is a path whose segments are literal text or {name}, which stands for one segment that
 // is not empty: "/users/{user}/calendars/{name}". A literal segment goes before a {name}, so
-// "/users/me" is found beside "/users/{user}". Segments are compared after decoding, one by one: an
-// encoded slash ("%2F") never separates.
+// "/users/me" is found beside "/users/{user}". {name...} at the end stands for all that follows, if
+// nothing else fits. Segments are compared after decoding, one by one: an encoded slash ("%2F")
+// never separates.
 //
 // Thread-compatible: fill it, then share it.
 #pragma once
@@ -23,6 +24,20 @@ namespace podkit::servers {
 
 // Called from many threads at once. An exception becomes a 500 with a reference that is logged.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+
+// Takes the body of one request while it arrives, and then answers.
+class BodyReceiver {
+ public:
+  virtual ~BodyReceiver() = default;
+  // The next piece, on the connection's io thread, as with HandlerThread::kInline. False: the
+  // answer is decided, whatever follows.
+  virtual bool Receive(std::string_view bytes) = 0;
+  // The body has ended, or Receive was false. On a worker thread, once.
+  virtual HttpResponse Finish() = 0;
+};
+
+// Called on the io thread with a request whose body is still to come.
+using BodyHandler = std::function<std::unique_ptr<BodyReceiver>(const HttpRequest&)>;
 
 enum class HandlerThread {
   kPool,    // A worker thread: may block. A full queue answers 503 in its place.
@@ -46,6 +61,7 @@ struct Route {
   std::string pattern;
   std::string protocol;  // Empty unless the route upgrades.
   HttpHandler handler;
+  BodyHandler body_handler;  // In place of the handler.
   RouteOptions options;
   std::vector<std::string> param_names;
 };
@@ -62,6 +78,11 @@ class Router {
   // HEAD unless HEAD has its own.
   absl::Status Add(std::string_view method, std::string_view pattern, HttpHandler handler,
                    RouteOptions options = {});
+
+  // A route whose requests are not kept in memory whole: `handler` makes a receiver for each. A
+  // client whose body is refused in the middle gets the answer and is cut off. Fails as Add does.
+  absl::Status AddStreamed(std::string_view method, std::string_view pattern, BodyHandler handler,
+                           size_t max_body_bytes);
 
   // A GET route on which a connection can switch from HTTP to `protocol` ("name/version"). The
   // handler sees only HTTP/1.1 requests without a body that ask for it, all others are told what is

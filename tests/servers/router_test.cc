@@ -85,6 +85,22 @@ TEST_CASE("Router lists the methods of a path that has not the one asked for", "
   CHECK(router.Find("get", "/users/me").allow == "DELETE, GET, HEAD, PUT");
 }
 
+TEST_CASE("Router gives {name...} what nothing else fits, slashes included", "[router]") {
+  Router router;
+  MustAdd(&router, "GET", "/data/{path...}");
+  MustAdd(&router, "GET", "/data/{name}/info");
+  MustAdd(&router, "GET", "/data/list");
+  CHECK(PatternOf(router.Find("GET", "/data/list")) == "GET /data/list");
+  CHECK(PatternOf(router.Find("GET", "/data/x/info")) == "GET /data/{name}/info");
+  CHECK(PatternOf(router.Find("HEAD", "/data/x")) == "GET /data/{path...}");
+  CHECK(PatternOf(router.Find("GET", "/data")) == "none");
+  const Router::Match match = router.Find("GET", "/data/a//b%20c/");
+  REQUIRE(match.params.size() == 1);
+  CHECK(match.params[0].first == "path");
+  CHECK(match.params[0].second == "a//b c/");
+  CHECK(router.Find("PUT", "/data/x/y").allow == "GET, HEAD");
+}
+
 TEST_CASE("Router answers HEAD with GET unless HEAD has its own route", "[router]") {
   Router router;
   MustAdd(&router, "GET", "/a");
@@ -97,7 +113,8 @@ TEST_CASE("Router answers HEAD with GET unless HEAD has its own route", "[router
 TEST_CASE("Router refuses bad and repeated patterns and says which", "[router]") {
   Router router;
   MustAdd(&router, "GET", "/x/{a}");
-  for (const char* pattern : {"", "x", "/{", "/{}", "/a{b}", "/{a}b", "/{a}/{a}", "/{{a}}"}) {
+  for (const char* pattern : {"", "x", "/{", "/{}", "/a{b}", "/{a}b", "/{a}/{a}", "/{{a}}",
+                              "/{...}", "/{a...}/b", "/{a}/{a...}"}) {
     const absl::Status status = router.Add("GET", pattern, Says(""));
     INFO(status.ToString());
     CHECK(status.code() == absl::StatusCode::kInvalidArgument);
