@@ -34,6 +34,8 @@ class ControlGate {
   // kInvalidArgument, kResourceExhausted (beyond a limit) or kUnavailable (later).
   absl::StatusOr<AdmittedControl> Admit(std::string_view control_part, absl::Time now);
 
+  bool IsPrivate(std::string_view volume) const { return writers()->IsPrivate(volume); }
+
   // Judges the Authorization header of a GET or HEAD of a private volume, see AuthorizeRead. A read
   // may be repeated within the clock skew.
   absl::Status AdmitRead(std::string_view method, std::string_view path, std::string_view volume,

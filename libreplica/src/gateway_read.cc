@@ -179,7 +179,7 @@ absl::StatusOr<GatewayReply> Serve(GatewayCore* core, const GatewayRequest& requ
   const std::string_view target = request.target;
   PODKIT_ASSIGN_OR_RETURN(const ParsedChunkPath path,
                           ParseChunkPath(target.substr(0, target.find('?'))));
-  const bool is_private = core->options.private_volumes.contains(path.name.volume);
+  const bool is_private = core->gate.IsPrivate(path.name.volume);
   if (is_private) {
     PODKIT_RETURN_IF_ERROR(core->gate.AdmitRead(request.method, request.target, path.name.volume,
                                                 HeaderOf(request, "authorization"),

@@ -40,7 +40,12 @@ absl::Status Check(const Writer& writer) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const Writers>> Writers::Create(std::vector<Writer> writers) {
+absl::StatusOr<std::shared_ptr<const Writers>> Writers::Create(
+    std::vector<Writer> writers, std::set<std::string, std::less<>> private_volumes) {
+  for (const std::string& volume : private_volumes) {
+    if (ValidateChunkName({.volume = volume, .file = "f"}).ok()) continue;
+    return absl::InvalidArgumentError(fmt::format("no private volume can be called '{}'", volume));
+  }
   std::shared_ptr<Writers> made(new Writers);
   for (Writer& writer : writers) {
     PODKIT_RETURN_IF_ERROR(Check(writer));
@@ -49,6 +54,7 @@ absl::StatusOr<std::shared_ptr<const Writers>> Writers::Create(std::vector<Write
       return absl::InvalidArgumentError(fmt::format("writer '{}' is named twice", id));
     }
   }
+  made->private_volumes_ = std::move(private_volumes);
   return made;
 }
 

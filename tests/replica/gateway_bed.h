@@ -17,8 +17,7 @@ struct GatewayBed {
   testing::TempDir folder;
   SigningKey writer_key = SigningKey::Generate();
   SigningKey gateway_key = SigningKey::Generate();
-  GatewayOptions options = {
-      .id = "g1", .folder = folder.path(), .key = gateway_key, .private_volumes = {"secret"}};
+  GatewayOptions options = {.id = "g1", .folder = folder.path(), .key = gateway_key};
   std::shared_ptr<ChunkDriver> driver;
   std::unique_ptr<Gateway> gateway;
   int next_nonce = 0;
@@ -37,7 +36,8 @@ struct GatewayBed {
       return Grant{std::move(volume), true, true, true, true};
     };
     return testing::ValueOf(Writers::Create(
-        {{.id = "ann", .keys = {writer_key.public_key()}, .grants = {all("v"), all("secret")}}}));
+        {{.id = "ann", .keys = {writer_key.public_key()}, .grants = {all("v"), all("secret")}}},
+        {"secret"}));
   }
 
   static ChunkName Name(uint64_t id, std::string volume = "v") {

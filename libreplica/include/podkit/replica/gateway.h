@@ -4,14 +4,14 @@
 // acknowledged is durable: the driver has it, and so has the catalog of what is kept here. What is
 // served is verified, against the hash that it was put with or the sums of the cache.
 //
-// Thread-safe. Methods of an exchange, and Begin, may touch the disk and wait for the driver: call
-// them on a pool, not where sockets are served.
+// Thread-safe. Begin and Finish may touch the disk and wait for the driver: call them on a pool,
+// not where sockets are served. For a POST, Begin and Receive only compute (a signature, hashes)
+// and copy to memory: they may run where the bytes come in.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,7 +31,6 @@ struct GatewayOptions {
   std::string id;      // As requests name it: 1 to 64 letters, digits, '-' and '_'.
   std::string folder;  // For the catalog and the cache; one gateway in one process uses it.
   SigningKey key = SigningKey::Generate();  // Signs replies.
-  std::set<std::string> private_volumes;    // Their chunks are for writers with a grant to read.
   ControlLimits limits;
   size_t max_control_bytes = 1 << 20;
   uint64_t memory_bytes = uint64_t{256} << 20;  // For chunks on their way; beyond it 503.

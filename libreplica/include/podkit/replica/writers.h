@@ -3,8 +3,10 @@
 // Thread-compatible and immutable: to change it, make another and give that to the gateway.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,8 +34,12 @@ struct Writer {
 
 class Writers {
  public:
-  // kInvalidArgument names the writer and what is wrong with it.
-  static absl::StatusOr<std::shared_ptr<const Writers>> Create(std::vector<Writer> writers);
+  // Chunks of a private volume are only for writers with a grant to read it, those of all others
+  // for everybody. kInvalidArgument names the writer or volume and what is wrong with it.
+  static absl::StatusOr<std::shared_ptr<const Writers>> Create(
+      std::vector<Writer> writers, std::set<std::string, std::less<>> private_volumes = {});
+
+  bool IsPrivate(std::string_view volume) const { return private_volumes_.contains(volume); }
 
   // Null if there is none.
   const Writer* Find(std::string_view id) const;
@@ -47,6 +53,7 @@ class Writers {
   Writers() = default;
 
   std::map<std::string, Writer, std::less<>> writers_;
+  std::set<std::string, std::less<>> private_volumes_;
 };
 
 }  // namespace podkit::replica
