@@ -2,7 +2,7 @@
 # hands its private dependencies on to whoever links it.
 set(podkit_packages_conduit Threads absl fmt CURL OpenSSL)
 set(podkit_packages_store Threads absl fmt OpenSSL SQLite3 SQLiteCpp LibIcal)
-set(podkit_packages_replica Threads absl fmt OpenSSL Seccomp Sodium SQLite3 SQLiteCpp)
+set(podkit_packages_replica Threads absl fmt CURL OpenSSL Seccomp Sodium SQLite3 SQLiteCpp)
 set(podkit_packages_lock Threads absl fmt SQLite3 SQLiteCpp)
 set(podkit_packages_lock_remote Threads absl fmt)
 set(podkit_components_lock_remote conduit lock)
