@@ -41,14 +41,13 @@ absl::StatusOr<ListenAddress> ParseListen(std::string_view text);
 // OK for debug, info, warning and error.
 absl::Status CheckLogLevel(std::string_view level);
 
-// Sets `out` if there is a value, which must be between `least` and what an int holds.
+// Sets `out` if there is a value, which must be between `least` and `most`.
 template <typename Int>
 absl::Status TakeNumber(std::string_view flag, const std::optional<int64_t>& value, int64_t least,
-                        Int* out) {
+                        Int* out, int64_t most = std::numeric_limits<int>::max()) {
   if (!value) return absl::OkStatus();
-  constexpr int64_t kMost = std::numeric_limits<int>::max();
-  if (*value < least || *value > kMost) {
-    return WrongFlag(flag, fmt::format("{} is not between {} and {}", *value, least, kMost));
+  if (*value < least || *value > most) {
+    return WrongFlag(flag, fmt::format("{} is not between {} and {}", *value, least, most));
   }
   *out = static_cast<Int>(*value);
   return absl::OkStatus();

@@ -51,6 +51,13 @@ std::string Indent(std::string_view text) {
   return indented;
 }
 
+// "chunk put": a word and the verb behind it, as far as they were given.
+std::string FullName(const CLI::App* chosen) {
+  const auto behind = chosen->get_subcommands();
+  return behind.empty() ? chosen->get_name()
+                        : chosen->get_name() + " " + behind.front()->get_name();
+}
+
 class Formatter final : public CLI::Formatter {
  public:
   Formatter() {
@@ -79,9 +86,20 @@ CommandLine::CommandLine() : app_(std::string(kDescription), "podctl") {
   app_.add_flag("--json", globals_.json, "Print JSON");
 }
 
+void CommandLine::AddFamily(const VerbInfo& info) {
+  CLI::App* const family = app_.add_subcommand(info.name, info.description);
+  family->group(info.group);
+  family->fallthrough();
+  family->require_subcommand(1);
+  family->footer(
+      fmt::format("{}\n\n'podctl {} VERB --help' explains a verb.\n", info.details, info.name));
+  families_.push_back(family);
+}
+
 CLI::App* CommandLine::Add(const VerbInfo& info, Run run) {
-  CLI::App* const verb = app_.add_subcommand(info.name, info.description);
-  verb->group(info.group);
+  CLI::App* const parent = info.family.empty() ? &app_ : app_.get_subcommand(info.family);
+  CLI::App* const verb = parent->add_subcommand(info.name, info.description);
+  verb->group(info.family.empty() ? info.group : "Verbs");
   verb->fallthrough();
   verb->footer(fmt::format("{}{}Examples:\n{}", info.details, info.details.empty() ? "" : "\n\n",
                            Indent(info.examples)));
@@ -105,7 +123,7 @@ absl::Status CommandLine::ParseAndRun(const std::vector<std::string>& arguments)
                                app_.remaining().front()));
     }
     return Usage(fmt::format("{}; see podctl {}--help", error.what(),
-                             chosen.empty() ? "" : chosen.front()->get_name() + " "));
+                             chosen.empty() ? "" : FullName(chosen.front()) + " "));
   }
   Session session(globals_);
   for (const auto& [verb, run] : verbs_) {
@@ -126,9 +144,13 @@ int CommandLine::Main(const std::vector<std::string>& arguments) {
 
 std::string CommandLine::Manual() const {
   std::string manual = "```\n" + app_.help() + "```\n";
-  for (const auto& [verb, run] : verbs_) {
-    manual += fmt::format("\n## podctl {}\n\n```\n{}```\n", verb->get_name(), verb->help("podctl"));
-  }
+  const auto add = [&](const CLI::App* app) {
+    const CLI::App* const parent = app->get_parent();
+    const std::string before = parent == &app_ ? "podctl" : "podctl " + parent->get_name();
+    manual += fmt::format("\n## {} {}\n\n```\n{}```\n", before, app->get_name(), app->help(before));
+  };
+  for (const CLI::App* const family : families_) add(family);
+  for (const auto& [verb, run] : verbs_) add(verb);
   return manual;
 }
 
@@ -139,6 +161,7 @@ void AddAllVerbs(CommandLine* line) {
   AddObjectVerbs(line);
   AddSharingVerbs(line);
   AddDelegateVerbs(line);
+  AddChunkVerbs(line);
   AddDemoVerb(line);
 }
 

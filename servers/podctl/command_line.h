@@ -17,6 +17,7 @@ inline const std::vector<std::string> kComponentTypes = {"VEVENT", "VTODO", "VJO
 
 struct VerbInfo {
   std::string name;
+  std::string family = {};  // "chunk" for "podctl chunk put"; declared with AddFamily.
   std::string group;
   std::string description;  // One line.
   std::string details;      // For the verb's own help; may be empty.
@@ -29,6 +30,8 @@ class CommandLine {
 
   using Run = std::function<absl::Status(Session&)>;
 
+  // Adds a word that verbs follow.
+  void AddFamily(const VerbInfo& info);
   // Adds a verb; options and positional arguments are added to what is returned.
   CLI::App* Add(const VerbInfo& info, Run run);
 
@@ -44,6 +47,7 @@ class CommandLine {
 
   Globals globals_;
   CLI::App app_;
+  std::vector<const CLI::App*> families_;
   std::vector<std::pair<CLI::App*, Run>> verbs_;
 };
 
@@ -54,6 +58,7 @@ void AddImportVerbs(CommandLine* line);
 void AddObjectVerbs(CommandLine* line);
 void AddSharingVerbs(CommandLine* line);
 void AddDelegateVerbs(CommandLine* line);
+void AddChunkVerbs(CommandLine* line);
 void AddDemoVerb(CommandLine* line);
 
 // All of them, in the order of the manual.

@@ -23,6 +23,7 @@
 #include "servers/common/files.h"
 #include "servers/podctl/child_process.h"
 #include "servers/podctl/errors.h"
+#include "servers/podctl/gateway_client.h"
 #include "servers/podctl/import.h"
 #include "servers/podctl/progress.h"
 #include "servers/podctl/session.h"
@@ -86,19 +87,23 @@ class Demo {
   absl::Status Run() {
     PODKIT_RETURN_IF_ERROR(CheckPortIsFree(layout_.port_a, "--port-a"));
     PODKIT_RETURN_IF_ERROR(CheckPortIsFree(layout_.port_b, "--port-b"));
+    if (layout_.with_replica) {
+      PODKIT_RETURN_IF_ERROR(CheckPortIsFree(layout_.port_gateway, "--port-gateway"));
+    }
     PODKIT_RETURN_IF_ERROR(WriteDemoFiles(layout_));
     absl::Status status = StartAndFill();
     if (status.ok()) {
       PrintWhatToTry();
       status = WaitForTheEnd();
     }
-    StopPods();
+    StopAll();
     return stop_asked_ ? absl::OkStatus() : status;
   }
 
  private:
-  struct RunningPod {
-    std::string id;
+  struct Running {
+    std::string name;  // "pod A"
+    std::string log;
     ChildProcess process;
   };
 
@@ -109,6 +114,7 @@ class Demo {
   absl::Status StartAndFill() {
     for (const char* id : {"A", "B"}) PODKIT_RETURN_IF_ERROR(StartPod(id));
     for (const char* id : {"A", "B"}) PODKIT_RETURN_IF_ERROR(WaitUntilReady(id));
+    if (layout_.with_replica) PODKIT_RETURN_IF_ERROR(RunGateway());
     Say(fmt::format(
         "pod A on http://127.0.0.1:{}, pod B on http://127.0.0.1:{}, everything in '{}'",
         layout_.port_a, layout_.port_b, layout_.folder));
@@ -122,8 +128,26 @@ class Demo {
     PODKIT_ASSIGN_OR_RETURN(auto process, ChildProcess::Start({options_.podd, "--config",
                                                                layout_.File(id + "/podd.json")},
                                                               LogFile(id)));
-    pods_.push_back({id, std::move(process)});
+    running_.push_back({"pod " + id, LogFile(id), std::move(process)});
     return absl::OkStatus();
+  }
+
+  absl::Status RunGateway() {
+    const std::string log = layout_.File("G/replicad.log");
+    PODKIT_ASSIGN_OR_RETURN(
+        auto process,
+        ChildProcess::Start({options_.replicad, "--config", layout_.File("G/replicad.json")}, log));
+    running_.push_back({"the gateway", log, std::move(process)});
+    PODKIT_ASSIGN_OR_RETURN(const Settings settings, LoadSettings(layout_.settings()));
+    PODKIT_ASSIGN_OR_RETURN(const auto client, ConnectGateway(settings, "g1"));
+    absl::Status status;
+    for (const absl::Time end = absl::Now() + kLongestStart; absl::Now() < end;) {
+      status = client->Status(absl::Now() + absl::Seconds(5)).status();
+      if (status.ok()) break;
+      PODKIT_RETURN_IF_ERROR(Pause(kPause));
+    }
+    if (status.ok()) Say(fmt::format("gateway g1 on http://127.0.0.1:{}", layout_.port_gateway));
+    return status;
   }
 
   std::string LogFile(const std::string& id) const { return layout_.File(id + "/podd.log"); }
@@ -262,8 +286,14 @@ class Demo {
       }
       text += fmt::format("  podctl --as {} shares {}\n", kDemoOwner, ShellWord(shared_));
     }
+    if (layout_.with_replica) {
+      text +=
+          "  podctl chunk put demo/1F.0/0.0 /etc/os-release\n"
+          "  podctl chunk get demo/1F.0/0.0\n"
+          "  podctl chunk status\n";
+    }
     text += fmt::format("  podctl --as {} notifications\n  podctl --help\n", kDemoOwner);
-    Say(text + "\nCtrl-C stops both pods. The next start finds everything again.");
+    Say(text + "\nCtrl-C stops everything. The next start finds everything again.");
   }
 
   absl::Status WaitForTheEnd() {
@@ -278,23 +308,22 @@ class Demo {
       stop_asked_ = true;
       return absl::CancelledError("asked to stop");
     }
-    for (RunningPod& pod : pods_) {
-      if (pod.process.Running()) continue;
-      return absl::AbortedError(fmt::format("pod {} ended with {}; its last word in '{}': {}",
-                                            pod.id, pod.process.End(), LogFile(pod.id),
-                                            LastLine(LogFile(pod.id))));
+    for (Running& one : running_) {
+      if (one.process.Running()) continue;
+      return absl::AbortedError(fmt::format("{} ended with {}; its last word in '{}': {}", one.name,
+                                            one.process.End(), one.log, LastLine(one.log)));
     }
     return absl::OkStatus();
   }
 
   bool AnyRuns() {
-    return std::ranges::any_of(pods_, [](RunningPod& pod) { return pod.process.Running(); });
+    return std::ranges::any_of(running_, [](Running& one) { return one.process.Running(); });
   }
 
-  void StopPods() {
-    if (pods_.empty()) return;
-    Say("stopping both pods");
-    for (RunningPod& pod : pods_) pod.process.Signal(SIGTERM);
+  void StopAll() {
+    if (running_.empty()) return;
+    Say("stopping");
+    for (Running& one : running_) one.process.Signal(SIGTERM);
     const timespec pause = absl::ToTimespec(kPause);
     sigset_t child;
     sigemptyset(&child);
@@ -303,7 +332,7 @@ class Demo {
       sigtimedwait(&child, nullptr, &pause);
     }
     Say(AnyRuns() ? "they did not stop in time and are killed" : "stopped");
-    pods_.clear();
+    running_.clear();
   }
 
   static void Say(std::string_view text) {
@@ -314,7 +343,7 @@ class Demo {
   const DemoOptions options_;
   const DemoLayout layout_;
   sigset_t signals_;
-  std::vector<RunningPod> pods_;
+  std::vector<Running> running_;
   bool stop_asked_ = false;
   std::string shared_;        // The collection as the owner calls it,
   std::string shared_there_;  // and as the viewer does.

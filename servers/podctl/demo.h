@@ -1,4 +1,5 @@
-// Two pods with a demo directory of users, filled with calendars, running until a signal.
+// Two pods with a demo directory of users, filled with calendars, and a chunk gateway if the layout
+// has one, running until a signal.
 #pragma once
 
 #include <string>
@@ -11,7 +12,8 @@ namespace podkit::podctl {
 struct DemoOptions {
   DemoLayout layout;
   std::string calendars;  // The folder to import.
-  std::string podd;       // The program.
+  std::string podd;       // The programs.
+  std::string replicad;
 };
 
 // Blocks SIGINT, SIGTERM and SIGCHLD and returns after one of the first two, or when a pod dies,

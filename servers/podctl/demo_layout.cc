@@ -7,6 +7,7 @@
 
 #include "common/status_macros.h"
 #include "servers/common/files.h"
+#include "servers/common/signing_key.h"
 
 namespace podkit::podctl {
 namespace {
@@ -31,13 +32,49 @@ std::string PodsFile(const DemoLayout& layout) {
                      layout.port_a, layout.port_b);
 }
 
-std::string PodctlFile(const DemoLayout& layout) {
+std::string PodctlFile(const DemoLayout& layout, std::string_view gateways) {
   return fmt::format(R"({{"pods": [
   {{"id": "A", "url": "http://127.0.0.1:{}", "token_file": "A/data/operator.token"}},
   {{"id": "B", "url": "http://127.0.0.1:{}", "token_file": "B/data/operator.token"}}
+]{}}}
+)",
+                     layout.port_a, layout.port_b, gateways);
+}
+
+// Makes the key if it is missing; its public half.
+absl::StatusOr<std::string> MakeKey(const std::string& path) {
+  PODKIT_RETURN_IF_ERROR(servers::EnsureSecret(path));
+  PODKIT_ASSIGN_OR_RETURN(const auto key, servers::ReadSigningKey(path));
+  return key.public_key().Hex();
+}
+
+// Returns what podctl's configuration says of the gateway.
+absl::StatusOr<std::string> WriteGateway(const DemoLayout& layout) {
+  PODKIT_RETURN_IF_ERROR(servers::MakeFolder(layout.File("G")));
+  PODKIT_ASSIGN_OR_RETURN(const std::string gateway_key, MakeKey(layout.File("G/gateway.key")));
+  PODKIT_ASSIGN_OR_RETURN(const std::string writer_key, MakeKey(layout.File("keys/writer.key")));
+  PODKIT_RETURN_IF_ERROR(
+      servers::WriteFile(layout.File("G/writers.json"), fmt::format(R"({{"writers": [
+  {{"id": "demo", "keys": ["{}"],
+   "grants": [{{"volume": "demo", "may": ["put", "delete", "rename"]}}]}}
 ]}}
 )",
-                     layout.port_a, layout.port_b);
+                                                                    writer_key)));
+  PODKIT_RETURN_IF_ERROR(
+      servers::WriteFile(layout.File("G/replicad.json"), fmt::format(R"({{"gateway": "g1",
+ "listen": "127.0.0.1:{}",
+ "data": "data",
+ "key_file": "gateway.key",
+ "writers_file": "writers.json"}}
+)",
+                                                                     layout.port_gateway)));
+  return fmt::format(R"(,
+ "gateways": [
+  {{"id": "g1", "url": "http://127.0.0.1:{}",
+   "public_key": "{}",
+   "writer": "demo", "key_file": "keys/writer.key"}}
+])",
+                     layout.port_gateway, gateway_key);
 }
 
 absl::Status WritePod(const DemoLayout& layout, const std::string& id, uint16_t port) {
@@ -61,7 +98,11 @@ absl::Status WriteDemoFiles(const DemoLayout& layout) {
     PODKIT_RETURN_IF_ERROR(servers::WriteFile(layout.File("users.json"), kUsers));
   }
   PODKIT_RETURN_IF_ERROR(servers::WriteFile(layout.File("pods.json"), PodsFile(layout)));
-  PODKIT_RETURN_IF_ERROR(servers::WriteFile(layout.settings(), PodctlFile(layout)));
+  std::string gateways;
+  if (layout.with_replica) {
+    PODKIT_ASSIGN_OR_RETURN(gateways, WriteGateway(layout));
+  }
+  PODKIT_RETURN_IF_ERROR(servers::WriteFile(layout.settings(), PodctlFile(layout, gateways)));
   PODKIT_RETURN_IF_ERROR(WritePod(layout, "A", layout.port_a));
   return WritePod(layout, "B", layout.port_b);
 }

@@ -3,6 +3,10 @@
 //   podctl.json  pods.json  users.json  keys/a-b.key
 //   A/podd.json  A/podd.log  A/data/...
 //   B/podd.json  B/podd.log  B/data/...
+//
+// and a chunk gateway, if there is to be one:
+//
+//   keys/writer.key  G/replicad.json  G/writers.json  G/gateway.key  G/replicad.log  G/data/...
 #pragma once
 
 #include <cstdint>
@@ -16,6 +20,8 @@ struct DemoLayout {
   std::string folder;
   uint16_t port_a = 8201;
   uint16_t port_b = 8202;
+  bool with_replica = false;
+  uint16_t port_gateway = 8301;
 
   std::string File(const std::string& name) const { return folder + "/" + name; }
   std::string settings() const { return File("podctl.json"); }

@@ -16,6 +16,20 @@ namespace {
 constexpr size_t kMaxBytes = 1 << 20;
 constexpr const char* kDemoPath = "var/demo/podctl.json";
 
+template <typename Address>
+absl::StatusOr<Address> Choose(const std::vector<Address>& addresses, std::string_view kind,
+                               const std::string& id) {
+  if (addresses.empty()) return Usage(fmt::format("the configuration names no {}", kind));
+  if (id.empty()) return addresses.front();
+  std::vector<std::string> known;
+  for (const Address& address : addresses) {
+    if (address.id == id) return address;
+    known.push_back(address.id);
+  }
+  return Usage(
+      fmt::format("the configuration has no {} '{}', only {}", kind, id, fmt::join(known, ", ")));
+}
+
 }  // namespace
 
 std::string SettingsPath(const std::string& given) {
@@ -43,24 +57,27 @@ absl::StatusOr<Settings> LoadSettings(const std::string& path) {
     return Usage(
         fmt::format("configuration '{}': {}", path, std::string(settings.status().message())));
   }
-  if (settings->pods.empty()) return Usage(fmt::format("configuration '{}' names no pod", path));
+  if (settings->pods.empty() && settings->gateways.empty()) {
+    return Usage(fmt::format("configuration '{}' names no pods and no gateways", path));
+  }
   const std::string folder = std::filesystem::path(path).parent_path().string();
   for (PodAddress& pod : settings->pods) {
     pod.token_file = servers::ResolvePath(folder, pod.token_file);
     pod.ca_file = servers::ResolvePath(folder, pod.ca_file);
   }
+  for (GatewayAddress& gateway : settings->gateways) {
+    gateway.key_file = servers::ResolvePath(folder, gateway.key_file);
+    gateway.ca_file = servers::ResolvePath(folder, gateway.ca_file);
+  }
   return settings;
 }
 
 absl::StatusOr<PodAddress> ChoosePod(const Settings& settings, const std::string& id) {
-  if (id.empty()) return settings.pods.front();
-  std::vector<std::string> known;
-  for (const PodAddress& pod : settings.pods) {
-    if (pod.id == id) return pod;
-    known.push_back(pod.id);
-  }
-  return Usage(
-      fmt::format("the configuration has no pod '{}', only {}", id, fmt::join(known, ", ")));
+  return Choose(settings.pods, "pod", id);
+}
+
+absl::StatusOr<GatewayAddress> ChooseGateway(const Settings& settings, const std::string& id) {
+  return Choose(settings.gateways, "gateway", id);
 }
 
 }  // namespace podkit::podctl

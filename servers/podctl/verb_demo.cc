@@ -30,7 +30,8 @@ absl::Status Run(const Options& options) {
   }
   return RunDemo({.layout = options.layout,
                   .calendars = calendars,
-                  .podd = (self.parent_path() / "podd").string()});
+                  .podd = (self.parent_path() / "podd").string(),
+                  .replicad = (self.parent_path() / "replicad").string()});
 }
 
 }  // namespace
@@ -55,6 +56,10 @@ void AddDemoVerb(CommandLine* line) {
       ->type_name("PORT")
       ->check(CLI::Range(1, 65535));
   verb->add_option("--port-b", options->layout.port_b, "Port of pod B [8202]")
+      ->type_name("PORT")
+      ->check(CLI::Range(1, 65535));
+  verb->add_flag("--with-replica", options->layout.with_replica, "Run a chunk gateway, too");
+  verb->add_option("--port-gateway", options->layout.port_gateway, "Port of the gateway [8301]")
       ->type_name("PORT")
       ->check(CLI::Range(1, 65535));
   verb->add_option("--examples", options->examples,

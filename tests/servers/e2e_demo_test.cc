@@ -47,7 +47,7 @@ TEST_CASE("The demo shares a calendar between two pods and finds it again", "[e2
   std::string before;
   {
     ProcessUnderTest demo(folder.Arguments());
-    demo.WaitForOut("Ctrl-C stops both pods");
+    demo.WaitForOut("Ctrl-C stops everything");
     CHECK_THAT(demo.Out(), Catch::Contains("team.ics: ") && !Catch::Contains(" 0 created") &&
                                Catch::Contains("who accepted it") &&
                                Catch::Contains("podctl --pod B --as emma objects holidays"));
@@ -79,7 +79,7 @@ TEST_CASE("The demo shares a calendar between two pods and finds it again", "[e2
   CHECK(folder.Podctl({"users"}).exit_code == 3);
 
   ProcessUnderTest demo(folder.Arguments());
-  demo.WaitForOut("Ctrl-C stops both pods");
+  demo.WaitForOut("Ctrl-C stops everything");
   CHECK_THAT(demo.Out(), Catch::Contains("'team' is there with 4 objects") &&
                              !Catch::Contains("created") && Catch::Contains("who accepted it"));
   const std::string after =
@@ -94,7 +94,7 @@ TEST_CASE("The demo shares a calendar between two pods and finds it again", "[e2
 TEST_CASE("The demo ends when one of its pods dies, and says which", "[e2e][demo]") {
   const DemoFolder folder;
   ProcessUnderTest demo(folder.Arguments());
-  demo.WaitForOut("Ctrl-C stops both pods");
+  demo.WaitForOut("Ctrl-C stops everything");
   kill(ChildrenOf(demo.pid()).at(1), SIGKILL);
   CHECK(demo.Wait() == 1);
   CHECK_THAT(demo.Err(), Catch::StartsWith("podctl: pod B ended with signal 9"));
