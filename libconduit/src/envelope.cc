@@ -87,9 +87,9 @@ absl::StatusOr<JsonDocument> ParseRequest(const WireRequest& request, const Json
     }
     parts = *split;
   } else if (!IsType(request.content_type, kJsonType)) {
-    return conduit::MakeError(WrongMediaType{},
-                              fmt::format("the request is of type '{}', not {}",
-                                          ForLog(request.content_type, 100), kJsonType));
+    return conduit::MakeError(
+        WrongMediaType{}, fmt::format("the request is of type '{}', neither {} nor {}",
+                                      ForLog(request.content_type, 100), kJsonType, kPayloadType));
   }
   *payload = parts.payload;
   auto document = JsonDocument::Parse(std::string(parts.json), limits);

@@ -103,8 +103,19 @@ WireReply Responders::Run(Opened& opened) {
   const absl::Time start = now_();
   std::string payload;
   const Answer answer = AnswerCommand(opened, &payload);
-  opened.command_->received.Add(answer.ok(), now_() - start);
-  return MakeReply(answer, payload);
+  WireReply reply = MakeReply(answer, payload);
+  const bool too_large = answer.ok() && reply.body.size() > options_.max_body_bytes;
+  if (too_large) reply = ExceptionReply(TooLarge(opened.head_.action, reply.body.size()));
+  opened.command_->received.Add(answer.ok() && !too_large, now_() - start);
+  return reply;
+}
+
+absl::Status Responders::TooLarge(std::string_view action, size_t size) const {
+  const auto limit = static_cast<int64_t>(options_.max_body_bytes);
+  return conduit::MakeError(
+      BodyTooLarge{limit},
+      fmt::format("'{}' was executed, but its answer of {} bytes is larger than the limit of {}",
+                  action, size, limit));
 }
 
 Responders::Answer Responders::AnswerCommand(const Opened& opened, std::string* payload) {
@@ -134,14 +145,6 @@ Responders::Answer Responders::AnswerCommand(const Opened& opened, std::string* 
   }
   if (!IsUtf8(*answer)) {
     return Conceal(head.action, context, absl::InternalError("a text in the answer is not UTF-8"));
-  }
-  const size_t size = answer->size() + payload->size();
-  if (size > options_.max_body_bytes) {
-    const auto limit = static_cast<int64_t>(options_.max_body_bytes);
-    return conduit::MakeError(
-        BodyTooLarge{limit},
-        fmt::format("'{}' was executed, but its answer of {} bytes is larger than the limit of {}",
-                    head.action, size, limit));
   }
   return answer;
 }

@@ -84,6 +84,8 @@ class Responders {
   Answer AnswerCommand(const Opened& opened, std::string* payload);
   Answer CallResponder(const Command& command, const CallContext& context,
                        const JsonValue& request) const;
+  // The command was executed, and its answer cannot be sent.
+  absl::Status TooLarge(std::string_view action, size_t size) const;
   // The error that stands for one which the caller must not see; the log gets the cause.
   absl::Status Conceal(std::string_view action, const CallContext& context,
                        const absl::Status& cause) const;

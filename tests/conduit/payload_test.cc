@@ -54,6 +54,26 @@ TEMPLATE_TEST_CASE("Bytes beside a call count for the limit on bodies", "[condui
   CHECK(Turn(bed, std::string(500, 'x')).status() == absl::OkStatus());
 }
 
+TEMPLATE_TEST_CASE("An answer may be as large as the limit, with everything that is around it",
+                   "[conduit][payload]", InProcessBed, HttpBed, MuxBed) {
+  TestType bed(ConduitOptions{.max_body_bytes = 1000});
+  size_t size = 0;
+  bed.b.template Handle<Ping2>([&](const CallContext& context, const Nothing&) {
+    context.reply_payload->assign(size, 'x');
+    return absl::OkStatus();
+  });
+  const size_t around = JoinPayload(R"({"result":"ok"})", "").size();
+  size = 1000 - around;
+  CHECK(ValueOf(Turn(bed, "")).size() == size);
+  ++size;
+  const absl::Status large = Turn(bed, "").status();
+  REQUIRE(GetError<BodyTooLarge>(large));
+  CHECK(GetError<BodyTooLarge>(large)->limit == 1000);
+  CHECK(OutcomeOf(large) == Outcome::kUnknown);
+  CHECK(large.message() ==
+        "'ping2' was executed, but its answer of 1001 bytes is larger than the limit of 1000");
+}
+
 TEST_CASE("A caller that did not ask for bytes refuses an answer that has some",
           "[conduit][payload]") {
   InProcessBed bed;

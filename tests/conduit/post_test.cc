@@ -90,6 +90,9 @@ TEMPLATE_TEST_CASE("A request of another media type is refused", "[conduit][post
   CHECK(post.Class(R"({"action":"ping"})", "text/plain") == "WrongMediaType");
   CHECK(post.Class(R"({"action":"ping"})", "application/jsonx") == "WrongMediaType");
   CHECK(post.Class("not json either", "text/plain") == "WrongMediaType");
+  CHECK(post.Answer(400, "{}", "text/plain")
+            .find("neither application/json nor "
+                  "application/vnd.podkit.call") != std::string::npos);
 }
 
 TEMPLATE_TEST_CASE("A request that is not a JSON object is refused", "[conduit][post]",

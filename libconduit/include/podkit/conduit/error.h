@@ -115,7 +115,7 @@ struct BadJson {
   static constexpr auto Fields() { return std::make_tuple(); }
 };
 
-// The body is not declared as application/json.
+// The body is declared neither as application/json nor as application/vnd.podkit.call.
 struct WrongMediaType {
   static constexpr std::string_view kClass = "WrongMediaType";
   static constexpr absl::StatusCode kCode = absl::StatusCode::kInvalidArgument;
