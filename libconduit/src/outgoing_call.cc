@@ -126,7 +126,9 @@ void OutgoingCall::Begin(absl::Time now, int attempt, bool hedge) {
   const std::string host = lease->host();
   {
     MutexLock lock(&mutex_);
-    attempts_[static_cast<size_t>(attempt)].lease.emplace(*std::move(lease));
+    Attempt& one = attempts_[static_cast<size_t>(attempt)];
+    one.lease.emplace(*std::move(lease));
+    one.host = tried_.size();
     tried_.push_back(host);
   }
   Meet(now, attempt, host);
@@ -344,6 +346,7 @@ void OutgoingCall::Finish(const CallAction& action) {
   absl::StatusOr<JsonDocument> result = absl::UnknownError("");
   {
     MutexLock lock(&mutex_);
+    TellHost(action);
     switch (action.end) {
       case CallAction::End::kAttempt: {
         Attempt& last = attempts_[static_cast<size_t>(action.attempt)];
@@ -366,6 +369,16 @@ void OutgoingCall::Finish(const CallAction& action) {
   }
   done_(std::move(result));
   Release();
+}
+
+void OutgoingCall::TellHost(const CallAction& action) const {
+  const auto& place = request_.options().used_host;
+  if (place == nullptr || tried_.empty()) return;
+  size_t host = tried_.size() - 1;
+  if (action.end == CallAction::End::kAttempt) {
+    host = attempts_[static_cast<size_t>(action.attempt)].host.value_or(host);
+  }
+  *place = tried_[host];
 }
 
 absl::Status OutgoingCall::WithHistory(const absl::Status& failure) const {

@@ -57,6 +57,7 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
     // Only of a call that may have two attempts out; else the caller's own stop is used.
     std::stop_source stop{std::nostopstate};
     absl::Time began;
+    std::optional<size_t> host;  // Its place in tried_, once it has one.
     bool sent = false;
     bool answered = false;  // By the host, or it never went out; else the way there failed.
     absl::StatusOr<JsonDocument> result;
@@ -98,6 +99,7 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
   void CancelAttempt(int attempt);
   void Stopped();
   void Finish(const CallAction& action);
+  void TellHost(const CallAction& action) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WithHistory(const absl::Status& failure) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Release();
 

@@ -165,6 +165,20 @@ TEST_CASE("A host that cannot be reached costs no call", "[conduit][async][hosts
   CHECK(hosts.asked.size() == 40);
 }
 
+TEST_CASE("The host that answered is told, else the one that was called last",
+          "[conduit][async][hosts]") {
+  SomeHosts hosts;
+  const CallOptions options{.max_attempts = 1, .used_host = std::make_shared<std::string>()};
+  for (int i = 0; i < 20; ++i) {
+    CHECK(hosts.bed.a.Call<Ping>("B", {}, options).ok());
+    CHECK(*options.used_host == hosts.asked.back());
+  }
+  for (const std::string host : {"B", "b1"}) hosts.bed.network.SetFault(host, Fault::kRefuse);
+  hosts.bed.network.SetFault("b2", Fault::kLoseReply);
+  CHECK(OutcomeOf(hosts.bed.a.Call<Ping>("B", {}, options).status()) == Outcome::kUnknown);
+  CHECK(*options.used_host == "b2");
+}
+
 TEST_CASE("When no host can be reached, the failure says why each was not",
           "[conduit][async][hosts]") {
   SomeHosts hosts;

@@ -49,6 +49,8 @@ struct CallOptions {
   std::shared_ptr<const std::string> payload = nullptr;
   // Gets what travels beside the answer, before the call ends; null where an answer has none.
   std::shared_ptr<std::string> reply_payload = nullptr;
+  // Gets the host that answered, else the one that was called last, before the call ends.
+  std::shared_ptr<std::string> used_host = nullptr;
 
   // For a call that is part of answering another one: its actor, trace, stop and what is left of
   // its time at `now`.
