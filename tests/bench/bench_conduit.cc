@@ -19,6 +19,7 @@
 #include "podkit/conduit/in_process.h"
 #include "servers/http/http_server.h"
 #include "tests/bench/load.h"
+#include "tests/bench/stream_bench.h"
 #include "tests/conduit/cheese.h"
 
 namespace podkit::bench {
@@ -214,4 +215,5 @@ int main(int argc, char** argv) {
                                          : podkit::bench::Plan{7, std::chrono::milliseconds(400)};
   const auto bare = podkit::bench::BenchInProcess(plan);
   podkit::bench::BenchHttp(plan, bare);
+  podkit::bench::RunStreamBench(quick);
 }

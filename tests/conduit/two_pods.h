@@ -70,8 +70,10 @@ enum class Trouble {
 // Both conduits in one process, on a clock that the test moves.
 class InProcessBed {
  public:
-  explicit InProcessBed(const ConduitOptions& options = {.meet_hosts = false})
-      : a(PodsOf("A"), &network, With(options, log_a)),
+  // `threads` of the network; 0: a request is answered on the thread that sends it.
+  explicit InProcessBed(const ConduitOptions& options = {.meet_hosts = false}, int threads = 0)
+      : network(threads),
+        a(PodsOf("A"), &network, With(options, log_a)),
         b(PodsOf("B"), &network, With(options, log_b)) {
     network.Connect("A", [this](const WireRequest& request) { return a.Receive(request); });
     network.Connect("B", [this](const WireRequest& request) { return b.Receive(request); });
