@@ -38,7 +38,7 @@ Writers file, who may do what:
 Driver file, who keeps the chunks and how:
     {"storage": {"driver": "disk", "config": {"folder": "/srv/chunks"}, "writable": ["/srv/chunks"]},
      "stage": {"driver": "seal", "secrets_file": "seal.json"}}
-  A driver is a name (disk, seal) or the path of a shared object or of a Python 3 file.
+  A driver is a name (disk, s3, seal) or the path of a shared object or of a Python 3 file.
 
 Signals:
   SIGTERM, SIGINT   finish the requests in work and stop; a second one stops at once
