@@ -252,6 +252,9 @@ absl::StatusOr<Token> DirectoryState::HandOver(Moment now, const HandOverRequest
                           .store = request.holding.store,
                           .holder = request.to_host});
   }
+  const std::string from = HostOf(*held);
+  AddAudit(AuditEntry::Kind::kHandedOver, held->row, from, from,
+           fmt::format("to host '{}'", request.to_host));
   held->row.end_request = request.request_id;
   held->row.end_token = held->row.token;
   EndGrant(*held, GrantEnd::kReleased, LockEvent::Kind::kReleased);

@@ -233,6 +233,16 @@ void DirectoryState::ChangeWake(Store& store, absl::Time wake_at) {
   store.wake_due = wake_at;
 }
 
+void DirectoryState::Count(LocalDirectory::Counters* counters) const {
+  counters->revision = revision_;
+  counters->sessions = static_cast<int64_t>(sessions_.size());
+  counters->stores = static_cast<int64_t>(stores_.size());
+  counters->waiting = static_cast<int64_t>(waiters_.size());
+  for (const auto& [id, session] : sessions_) {
+    counters->held += static_cast<int64_t>(session.held.size());
+  }
+}
+
 DirectoryState::Effects DirectoryState::TakeEffects() {
   effects_.changes.revision = revision_;
   return std::exchange(effects_, {});

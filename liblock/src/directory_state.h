@@ -99,7 +99,8 @@ class DirectoryState {
   Effects TakeEffects();
 
   Revision revision() const { return revision_; }
-  size_t sessions() const { return sessions_.size(); }
+  // Fills in what it knows.
+  void Count(LocalDirectory::Counters* counters) const;
 
  private:
   struct Waiter {

@@ -271,7 +271,15 @@ void JournaledDirectory::Tick() {
 
 LocalDirectory::Counters JournaledDirectory::counters() const {
   MutexLock lock(&mutex_);
-  return counters_;
+  Counters all = counters_;
+  state_->Count(&all);
+  return all;
+}
+
+void JournaledDirectory::Close() {
+  MutexLock lock(&mutex_);
+  stopping_ = true;
+  FailWaits(Stopping());
 }
 
 absl::StatusOr<SessionGrant> JournaledDirectory::OpenSession(const SessionRequest& request) {

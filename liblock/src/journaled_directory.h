@@ -62,6 +62,7 @@ class JournaledDirectory final : public LocalDirectory {
   absl::Status Import(const DirectoryImage& image) override;
 
   void Tick() override;
+  void Close() override;
   Counters counters() const override;
 
  private:

@@ -313,6 +313,12 @@ TEMPLATE_LIST_TEST_CASE("A store is handed over to a host with its position", "[
   CHECK(page.notices[0].grant.reason == GrantReason::kHandedOver);
   CHECK(page.notices[0].grant.position == 99);
   CHECK(ValueOf(directory.GrantsOf("s2")) == std::vector{page.notices[0].grant});
+  const auto audit = ValueOf(directory.ReadAudit(0));
+  REQUIRE(audit.size() == 1);
+  CHECK(audit[0].kind == AuditEntry::Kind::kHandedOver);
+  CHECK(audit[0].token == grant.token);
+  CHECK(audit[0].by == "alpha");
+  CHECK(audit[0].reason == "to host 'beta'");
   // Those who wait were passed over, and still wait.
   CHECK(ValueOf(directory.Find("ann")).waiting == 1);
   REQUIRE(Release(directory, "s2", page.notices[0].grant) == absl::OkStatus());

@@ -381,6 +381,29 @@ TEST_CASE("A directory refuses what is beyond its limits", "[limits]") {
   CHECK(ErrorOf(events).error == LockError::kTooOld);
 }
 
+TEST_CASE("A directory that is closed ends what waits, and counts what it has", "[close]") {
+  MemoryBed bed;
+  OpenSession(bed.directory(), "s1", "alpha");
+  OpenSession(bed.directory(), "s2", "beta");
+  MustAcquire(bed.directory(), "s1", "ann");
+  REQUIRE(bed.directory().CreateStore("bob") == absl::OkStatus());
+  auto waiting = std::async(std::launch::async, [&] {
+    return bed.directory().Acquire(
+        {.session = "s2", .request_id = "w", .store = "ann", .wait = absl::Hours(1)});
+  });
+  while (bed.local().counters().waiting == 0) std::this_thread::yield();
+  auto polling = std::async(
+      std::launch::async, [&] { return bed.directory().WaitForNotices("s1", {}, absl::Hours(1)); });
+  const auto counters = bed.local().counters();
+  CHECK(counters.sessions == 2);
+  CHECK(counters.stores == 2);
+  CHECK(counters.held == 1);
+  bed.local().Close();
+  CHECK(ErrorOf(waiting.get()).error == LockError::kDirectoryUnavailable);
+  CHECK(ErrorOf(polling.get()).error == LockError::kDirectoryUnavailable);
+  CHECK(ErrorOf(bed.directory().Find("ann")).error == LockError::kDirectoryUnavailable);
+}
+
 TEST_CASE("A directory with its own timer ends sessions by itself", "[timer]") {
   LocalDirectoryOptions options;
   options.limits.min_term = absl::Milliseconds(5);

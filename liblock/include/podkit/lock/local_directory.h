@@ -52,9 +52,18 @@ class LocalDirectory : public WriteLockDirectory {
   // Does what became due: sessions end, waits end, stores are woken.
   virtual void Tick() = 0;
 
+  // Ends waiting calls with kDirectoryUnavailable, as destroying it does, and refuses all that
+  // come: before a server waits for its calls to end.
+  virtual void Close() = 0;
+
   struct Counters {
     int64_t requests = 0;  // That changed something.
     int64_t commits = 0;   // That carried them.
+    Revision revision = 0;
+    int64_t sessions = 0;
+    int64_t stores = 0;
+    int64_t held = 0;     // Of the stores.
+    int64_t waiting = 0;  // Acquires in queues.
   };
   virtual Counters counters() const = 0;
 };

@@ -190,7 +190,7 @@ struct WatchPage {
 
 // A line of the audit log: what ended otherwise than by a release after saving.
 struct AuditEntry {
-  enum class Kind { kBroken, kAbandoned, kExpired, kDeleted, kImported };
+  enum class Kind { kBroken, kAbandoned, kExpired, kDeleted, kImported, kHandedOver };
   int64_t number = 0;  // From 1.
   absl::Time at;       // By the directory's calendar clock, for people.
   Kind kind = Kind::kBroken;

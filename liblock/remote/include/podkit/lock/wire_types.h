@@ -249,7 +249,8 @@ struct EnumNames<lock::AuditEntry::Kind> {
       std::pair{lock::AuditEntry::Kind::kAbandoned, std::string_view("abandoned")},
       std::pair{lock::AuditEntry::Kind::kExpired, std::string_view("expired")},
       std::pair{lock::AuditEntry::Kind::kDeleted, std::string_view("deleted")},
-      std::pair{lock::AuditEntry::Kind::kImported, std::string_view("imported")}};
+      std::pair{lock::AuditEntry::Kind::kImported, std::string_view("imported")},
+      std::pair{lock::AuditEntry::Kind::kHandedOver, std::string_view("handed-over")}};
 };
 
 template <>
