@@ -177,7 +177,7 @@ TEST_CASE("A gateway says that it is well, what it is, and counts", "[e2e][repli
   CHECK(ValueOf(client->Status(Soon())) == status);
 }
 
-TEST_CASE("Only who signs, and may, writes; the client says what is wrong", "[e2e][replicad]") {
+TEST_CASE("Only who signs, and may, writes, and the client says what is wrong", "[e2e][replicad]") {
   GatewayProcess gateway;
   const auto with = [&](auto change) {
     auto options = gateway.ClientOptions();
@@ -211,7 +211,7 @@ TEST_CASE("Only who signs, and may, writes; the client says what is wrong", "[e2
   CHECK(PutOne(lost.get(), 1, "a") == "Unreachable");
 }
 
-TEST_CASE("New writers count from the next request on; a bad file changes nothing",
+TEST_CASE("New writers count from the next request on, and a bad file changes nothing",
           "[e2e][replicad]") {
   GatewayProcess gateway;
   auto options = gateway.ClientOptions();
