@@ -1,5 +1,6 @@
 #include "files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -28,14 +29,6 @@ struct Descriptor {
   Descriptor& operator=(const Descriptor&) = delete;
   const int fd;
 };
-
-// Makes the entries of the folder durable.
-absl::Status SyncFolder(const std::string& path) {
-  const Descriptor folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.fd < 0) return FromErrno(errno, "open the folder", path);
-  if (fsync(folder.fd) != 0) return FromErrno(errno, "sync the folder", path);
-  return absl::OkStatus();
-}
 
 }  // namespace
 
@@ -82,6 +75,48 @@ absl::Status MakePrivateFile(const std::string& path) {
   const Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file.fd < 0 && errno != EEXIST) return FromErrno(errno, "make the file", path);
   return absl::OkStatus();
+}
+
+absl::Status WriteDurably(const std::string& path, std::string_view bytes, absl::Time modified) {
+  const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (file.fd < 0) return FromErrno(errno, "make the file", path);
+  while (!bytes.empty()) {
+    const ssize_t written = write(file.fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return FromErrno(errno, "write the file", path);
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  const timespec time = absl::ToTimespec(modified);
+  const std::array<timespec, 2> times = {time, time};
+  if (futimens(file.fd, times.data()) != 0) return FromErrno(errno, "date the file", path);
+  if (fsync(file.fd) != 0) return FromErrno(errno, "sync the file", path);
+  return absl::OkStatus();
+}
+
+absl::Status SyncFolder(const std::string& path) {
+  const Descriptor folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.fd < 0) return FromErrno(errno, "open the folder", path);
+  if (fsync(folder.fd) != 0) return FromErrno(errno, "sync the folder", path);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path) {
+  std::vector<std::string> names;
+  DIR* const folder = opendir(path.c_str());
+  if (folder == nullptr) {
+    if (errno == ENOENT) return names;
+    return FromErrno(errno, "open the folder", path);
+  }
+  errno = 0;
+  while (const dirent* const entry = readdir(folder)) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+    errno = 0;
+  }
+  const int error = errno;
+  closedir(folder);
+  if (error != 0) return FromErrno(error, "read the folder", path);
+  return names;
 }
 
 absl::StatusOr<bool> FileExists(const std::string& path) {

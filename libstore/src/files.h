@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 namespace podkit::store {
 
@@ -19,6 +21,17 @@ absl::Status MakeFolder(const std::string& path);
 
 // Makes an empty file that only the owner may use; an existing one is left as it is.
 absl::Status MakePrivateFile(const std::string& path);
+
+// Makes a file of these bytes for the owner only, last changed at `modified`; what it holds is on
+// the disk when it returns, its name may not be: see SyncFolder. A failed write leaves a part of
+// it.
+absl::Status WriteDurably(const std::string& path, std::string_view bytes, absl::Time modified);
+
+// Makes the entries of the folder durable.
+absl::Status SyncFolder(const std::string& path);
+
+// The names of its entries, in no order; none if there is no such folder.
+absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path);
 
 absl::StatusOr<bool> FileExists(const std::string& path);
 

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "attachments/chunk_folder.h"
+#include "attachments/chunks.h"
 #include "changes/change_notifier.h"
 #include "common/status_macros.h"
 #include "context.h"
@@ -32,6 +34,14 @@ absl::Status Carry(const Context& context, const Message& message) {
           {.id = message.id, .from = message.from_uid, .kind = message.kind, .body = message.body},
           {.timeout = context.options.call_timeout})
       .status();
+}
+
+// Parts of files that are on their way are not collected, however slow everything is.
+absl::Status CheckGrace(absl::Duration grace) {
+  if (grace >= 2 * kUploadLife) return absl::OkStatus();
+  return absl::InvalidArgumentError(fmt::format("orphan_grace: give at least {}, not {}",
+                                                absl::FormatDuration(2 * kUploadLife),
+                                                absl::FormatDuration(grace)));
 }
 
 }  // namespace
@@ -65,10 +75,12 @@ Store::~Store() = default;
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options,
                                                    std::shared_ptr<const UserDirectory> directory,
                                                    conduit::Conduit* conduit, std::string pod_id) {
+  PODKIT_RETURN_IF_ERROR(CheckGrace(options.orphan_grace));
   PODKIT_ASSIGN_OR_RETURN(auto stores, UserStores::Open({.folder = options.folder,
                                                          .pod_id = pod_id,
                                                          .max_open_files = options.max_open_files,
                                                          .now = options.now}));
+  if (!options.chunks) options.chunks = MakeChunkFolder(options.folder + "/users", options.now);
   auto impl = std::make_unique<Impl>();
   Context& context = impl->context;
   context.options = std::move(options);
@@ -121,14 +133,22 @@ absl::Status Store::FollowGroups() {
   return first;
 }
 
-absl::StatusOr<std::vector<std::string>> Store::CheckHome(const std::string& uid) {
+absl::StatusOr<HomeCheck> Store::CheckHome(const std::string& uid) {
   PODKIT_ASSIGN_OR_RETURN(const auto store, impl_->context.stores->GetExisting(uid));
-  std::vector<std::string> problems;
+  HomeCheck check;
   PODKIT_RETURN_IF_ERROR(store->Read([&](Database& database) -> absl::Status {
-    PODKIT_ASSIGN_OR_RETURN(problems, FindDamage(database));
+    PODKIT_ASSIGN_OR_RETURN(check.problems, FindDamage(database));
     return absl::OkStatus();
   }));
-  return problems;
+  PODKIT_RETURN_IF_ERROR(CheckChunks(*store, *impl_->context.options.chunks, &check));
+  return check;
+}
+
+absl::StatusOr<CollectedOrphans> Store::CollectOrphans(const std::string& uid) {
+  const Context& context = impl_->context;
+  PODKIT_ASSIGN_OR_RETURN(const auto store, context.stores->GetExisting(uid));
+  const absl::Time now = context.Now();
+  return RemoveOrphans(*store, *context.options.chunks, now - context.options.orphan_grace, now);
 }
 
 absl::StatusOr<std::vector<HomeInfo>> Store::ListHomes() {

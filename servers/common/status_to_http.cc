@@ -44,7 +44,10 @@ int HttpStatusOf(const absl::Status& status) {
     case absl::StatusCode::kDeadlineExceeded:
       return 504;
     case absl::StatusCode::kResourceExhausted:
-      return conduit::GetError<store::StoreFull>(status) ? 507 : 413;
+      return conduit::GetError<store::StoreFull>(status) ||
+                     conduit::GetError<store::QuotaExceeded>(status)
+                 ? 507
+                 : 413;
     default:
       return 500;
   }

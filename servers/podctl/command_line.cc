@@ -159,6 +159,7 @@ void AddAllVerbs(CommandLine* line) {
   AddCollectionVerbs(line);
   AddImportVerbs(line);
   AddObjectVerbs(line);
+  AddAttachmentVerbs(line);
   AddSharingVerbs(line);
   AddDelegateVerbs(line);
   AddChunkVerbs(line);

@@ -56,6 +56,7 @@ void AddPodVerbs(CommandLine* line);
 void AddCollectionVerbs(CommandLine* line);
 void AddImportVerbs(CommandLine* line);
 void AddObjectVerbs(CommandLine* line);
+void AddAttachmentVerbs(CommandLine* line);
 void AddSharingVerbs(CommandLine* line);
 void AddDelegateVerbs(CommandLine* line);
 void AddChunkVerbs(CommandLine* line);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "podkit/store/store.h"
 #include "podkit/store/types.h"
 #include "servers/podctl/command_line.h"
 #include "servers/podctl/errors.h"
@@ -133,16 +134,27 @@ absl::Status ShowHomes(Session& session) {
 absl::Status CheckHome(Session& session, const std::string& home) {
   PODKIT_ASSIGN_OR_RETURN(const std::string body,
                           session.Call({.method = "POST", .path = {"homes", home, "check"}}));
-  PODKIT_ASSIGN_OR_RETURN(const auto problems,
-                          servers::FromJsonMember<std::vector<std::string>>("problems", body));
+  PODKIT_ASSIGN_OR_RETURN(const auto check, conduit::FromJson<store::HomeCheck>(body));
   if (session.json()) {
     session.Print(body + '\n');
   } else {
-    session.Print(problems.empty() ? "sound\n" : fmt::format("{}\n", fmt::join(problems, "\n")));
+    for (const std::string& problem : check.problems) session.Print(problem + '\n');
+    if (check.problems.empty()) session.Print("sound\n");
+    session.Print(fmt::format("{} with {} bytes, and {} with {} bytes that nothing uses\n",
+                              Plural(check.attachments, "attachment"), check.attachment_bytes,
+                              Plural(check.orphans, "chunk"), check.orphan_bytes));
   }
-  if (problems.empty()) return absl::OkStatus();
+  if (check.problems.empty()) return absl::OkStatus();
   return absl::DataLossError(
       fmt::format("the home of '{}' is damaged: restore it from a backup", home));
+}
+
+absl::Status CollectOrphans(Session& session, const std::string& home) {
+  return session.Show<store::CollectedOrphans>(
+      {.method = "POST", .path = {"homes", home, "collect-orphans"}},
+      [](const store::CollectedOrphans& collected) {
+        return fmt::format("removed {} chunks of {} bytes\n", collected.chunks, collected.bytes);
+      });
 }
 
 absl::Status ShowMessages(Session& session) {
@@ -197,9 +209,17 @@ void AddPodVerbs(CommandLine* line) {
   auto home = std::make_shared<std::string>();
   line->Add({.name = "check",
              .group = kGroup,
-             .description = "Read the whole file of a home and say what is wrong with it",
+             .description =
+                 "Read a home and its attachments, all of it, and say what is wrong with it",
              .examples = "podctl check anna\npodctl --pod B check emma"},
             [home](Session& session) { return CheckHome(session, *home); })
+      ->add_option("HOME", *home, "Uid of a user who lives on the pod")
+      ->required();
+  line->Add({.name = "collect-orphans",
+             .group = kGroup,
+             .description = "Remove what attachments that are gone have left behind for a day",
+             .examples = "podctl collect-orphans anna"},
+            [home](Session& session) { return CollectOrphans(session, *home); })
       ->add_option("HOME", *home, "Uid of a user who lives on the pod")
       ->required();
   line->Add({.name = "messages",

@@ -92,7 +92,7 @@ AdminAnswer GetHome(const AdminCall& call) {
 }
 
 AdminAnswer CheckHome(const AdminCall& call) {
-  return Member("problems", call.store().CheckHome(call.Param("home")));
+  return Value(call.store().CheckHome(call.Param("home")));
 }
 
 AdminAnswer GetHomeToken(const AdminCall& call) {
@@ -298,6 +298,52 @@ AdminAnswer MoveObject(const AdminCall& call) {
   return Value(child->MoveObject(name, target.id, move.name.empty() ? name : move.name));
 }
 
+// Attachments of an object. A request brings or fetches one part, so that none is large.
+
+absl::StatusOr<std::unique_ptr<store::ObjectResource>> ObjectOf(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto key, call.Object());
+  PODKIT_ASSIGN_OR_RETURN(const auto child, call.Child());
+  return child->ObjectWith(key);
+}
+
+AdminAnswer ListAttachments(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto object, ObjectOf(call));
+  return Member("attachments", object->ListAttachments());
+}
+
+AdminAnswer UploadAttachmentPart(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const int64_t offset, call.Offset());
+  PODKIT_ASSIGN_OR_RETURN(const auto object, ObjectOf(call));
+  return Value(object->UploadAttachmentPart({.offset = offset, .payload = call.body()}));
+}
+
+AdminAnswer WriteAttachment(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto write, call.Body<store::AttachmentWrite>());
+  PODKIT_ASSIGN_OR_RETURN(const auto object, ObjectOf(call));
+  return Value(object->WriteAttachment(write), 201);
+}
+
+AdminAnswer RemoveAttachment(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto condition, call.Condition());
+  PODKIT_ASSIGN_OR_RETURN(const auto object, ObjectOf(call));
+  return Value(object->RemoveAttachment(call.Param("attachment"), call.Instances(), condition));
+}
+
+AdminAnswer ReadAttachmentPart(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const int64_t offset, call.Offset());
+  PODKIT_ASSIGN_OR_RETURN(const auto object, ObjectOf(call));
+  PODKIT_ASSIGN_OR_RETURN(auto part, object->ReadAttachmentPart(call.Param("attachment"), offset));
+  // Whatever it is, no browser shows it as a page of this server.
+  return HttpResponse{.status = 200,
+                      .headers = {{"Content-Type", "application/octet-stream"},
+                                  {"X-Content-Type-Options", "nosniff"}},
+                      .body = std::move(part.payload)};
+}
+
+AdminAnswer CollectOrphans(const AdminCall& call) {
+  return Value(call.store().CollectOrphans(call.Param("home")));
+}
+
 struct AdminRoute {
   std::string_view method;
   std::string_view path;  // Below kAdminPath.
@@ -315,6 +361,7 @@ constexpr AdminRoute kRoutes[] = {
     {"GET", "/homes", ListHomes},
     {"GET", "/homes/{home}", GetHome},
     {"POST", "/homes/{home}/check", CheckHome},
+    {"POST", "/homes/{home}/collect-orphans", CollectOrphans},
     {"GET", "/homes/{home}/token", GetHomeToken},
     {"GET", "/homes/{home}/changes", GetHomeChanges},
     {"GET", "/homes/{home}/invitations", ListInvitations},
@@ -347,6 +394,15 @@ constexpr AdminRoute kRoutes[] = {
     {"PUT", "/homes/{home}/collections/{collection}/objects/{object}/text", PutText},
     {"DELETE", "/homes/{home}/collections/{collection}/objects/{object}", RemoveObject},
     {"POST", "/homes/{home}/collections/{collection}/objects/{object}/move", MoveObject},
+    {"GET", "/homes/{home}/collections/{collection}/objects/{object}/attachments", ListAttachments},
+    {"POST", "/homes/{home}/collections/{collection}/objects/{object}/attachment-parts",
+     UploadAttachmentPart},
+    {"POST", "/homes/{home}/collections/{collection}/objects/{object}/attachments",
+     WriteAttachment},
+    {"GET", "/homes/{home}/collections/{collection}/objects/{object}/attachments/{attachment}",
+     ReadAttachmentPart},
+    {"DELETE", "/homes/{home}/collections/{collection}/objects/{object}/attachments/{attachment}",
+     RemoveAttachment},
 };
 
 HttpResponse Answer(const PodServices& pod, const AdminApiOptions& options, const AdminRoute& route,

@@ -67,6 +67,21 @@ absl::StatusOr<store::Precondition> AdminCall::Condition() const {
   return condition;
 }
 
+absl::StatusOr<int64_t> AdminCall::Offset() const {
+  const std::string text = Query("offset");
+  if (text.empty()) return 0;
+  const auto offset = ParseNumber(text);
+  if (!offset || *offset < 0) return BadRequest("offset: give 0 or more");
+  return *offset;
+}
+
+std::vector<std::string> AdminCall::Instances() const {
+  const std::string text = Query("instances");
+  if (text.empty()) return {};
+  const auto parts = SplitText(text, ',');
+  return {parts.begin(), parts.end()};
+}
+
 absl::StatusOr<store::Query> AdminCall::SearchQuery() const {
   store::Query query;
   query.component = request_.Query("component");

@@ -52,6 +52,10 @@ class AdminCall {
   absl::StatusOr<store::ObjectKey> Object() const;
   // From If-Match and If-None-Match.
   absl::StatusOr<store::Precondition> Condition() const;
+  // ?offset=, 0 if it is absent.
+  absl::StatusOr<int64_t> Offset() const;
+  // ?instances=, separated by commas.
+  std::vector<std::string> Instances() const;
   absl::StatusOr<store::Query> SearchQuery() const;
   absl::StatusOr<store::FreeBusyQuery> BusyQuery() const;
 

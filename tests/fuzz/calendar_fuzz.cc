@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 
+#include "calendar/attach_text.h"
 #include "podkit/store/calendar_data.h"
 
 namespace podkit::store {
@@ -44,6 +46,34 @@ void CheckObject(std::string_view text, CalendarSource source) {
   if (object.ok()) CheckBounds(*object, text);
 }
 
+// What is attached can be taken off again, whatever the text is, and is heard of no more.
+void CheckAttaches(std::string_view text) {
+  const auto object = CalendarObject::Parse(text);
+  if (!object.ok()) return;
+  const calendar::ManagedAttach attach = {.managed_id = "3e2f9f6c-8f5e-4a53-9d0a-5d2f3c1b7a90",
+                                          .content_type = "text/plain",
+                                          .file_name = "a \"b\";,:^n",
+                                          .size = 7,
+                                          .uri = "podkit:/attachments/x"};
+  const auto added = calendar::AddAttach(text, attach, {});
+  Require(added.ok() && *added != text, added.status().ToString(), text);
+  Require(ValidateCalendarObject(*added).ok(), "not an object any more", text);
+  Require(calendar::RemoveAttach(*added, attach.managed_id, {}).value_or("") == text,
+          "other bytes changed", text);
+  const auto corrected =
+      calendar::CorrectAttaches(*added, [](const std::string&) { return std::nullopt; });
+  Require(corrected.ok() && calendar::FindManagedAttaches(*corrected)->empty(),
+          "a managed attachment is left", text);
+  for (const auto& instance : object->Expand({}, 3).instances) {
+    const std::string start =
+        absl::FormatTime("%E4Y%m%dT%H%M%SZ", instance.start, absl::UTCTimeZone());
+    const auto apart = calendar::AddAttach(text, attach, {start});
+    if (!apart.ok()) continue;
+    Require(ValidateCalendarObject(*apart).ok(), "an instance makes it no object", text);
+    Require(calendar::FindManagedAttaches(*apart)->size() == 1, "not at one instance", text);
+  }
+}
+
 // What an import makes is an object, and importing it again changes nothing.
 void CheckImport(std::string_view text) {
   const auto calendar = SplitCalendar(text);
@@ -70,5 +100,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   podkit::store::CheckObject(text, podkit::store::CalendarSource::kClient);
   podkit::store::CheckImport(text);
+  podkit::store::CheckAttaches(text);
   return 0;
 }

@@ -166,6 +166,34 @@ TEST_CASE("Delegates, tokens and free-busy time are asked of a home", "[podd][ad
   CHECK(pod.SendAs("bob", "GET", "/homes/ann/collections").status == 403);
 }
 
+TEST_CASE("Files are attached to objects a part at a time", "[podd][admin]") {
+  Pod pod;
+  const std::string object = "/homes/ann/collections/calendar/objects/1.ics";
+  const std::string event =
+      "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Test//EN\r\nBEGIN:VEVENT\r\nUID:1\r\n"
+      "DTSTART:20260302T100000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+  REQUIRE(pod.SendAs("ann", "PUT", object + "/text", event).status == 201);
+  const auto part = pod.Send("POST", object + "/attachment-parts?offset=0&actor=ann", "hello");
+  REQUIRE(part.status == 200);
+  store::AttachmentWrite write;
+  write.attachment.file_name = "plan.txt";
+  write.parts = {ValueOf(conduit::FromJson<store::UploadedPart>(part.body))};
+  const auto attached = pod.SendAs("ann", "POST", object + "/attachments", conduit::ToJson(write));
+  REQUIRE(attached.status == 201);
+  const std::string id =
+      ValueOf(conduit::FromJson<store::AttachmentResult>(attached.body)).attachment.managed_id;
+  CHECK_THAT(pod.SendAs("ann", "GET", object + "/attachments").body, Catch::Contains(id));
+  const std::string one = object + "/attachments/" + id;
+  CHECK(pod.SendAs("ann", "GET", one).body == "hello");
+  CHECK(pod.Send("GET", one + "?actor=ann&offset=3").body == "lo");
+  CHECK(pod.Send("GET", one + "?actor=ann&offset=x").status == 400);
+  CHECK(pod.Send("GET", one + "?actor=ann&offset=6").status == 400);
+  CHECK(pod.SendAs("bob", "GET", one).status == 403);
+  CHECK(pod.Send("DELETE", one + "?actor=ann&instances=20990101T000000Z").status == 404);
+  CHECK(pod.Send("DELETE", one + "?actor=ann&instances=M").status == 200);
+  CHECK(pod.SendAs("ann", "DELETE", one).status == 404);
+}
+
 TEST_CASE("The pod is described with its users, homes and pods", "[podd][admin]") {
   Pod pod;
   pod.Send("GET", "/homes/ann/collections");
@@ -177,7 +205,10 @@ TEST_CASE("The pod is described with its users, homes and pods", "[podd][admin]"
   CHECK_THAT(pod.Send("GET", "/users").body, Catch::Contains(R"("name":"Bob")"));
   CHECK_THAT(pod.Send("GET", "/homes").body, Catch::Contains(R"("uid":"ann")"));
   CHECK_THAT(pod.Send("GET", "/pods").body, Catch::Contains(R"("own":true)"));
-  CHECK(pod.Send("POST", "/homes/ann/check").body == R"({"problems":[]})");
+  CHECK(pod.Send("POST", "/homes/ann/check").body ==
+        R"({"problems":[],"attachments":0,"attachment_bytes":0,"orphans":0,"orphan_bytes":0})");
+  CHECK(pod.Send("POST", "/homes/ann/collect-orphans").body == R"({"chunks":0,"bytes":0})");
+  CHECK(pod.Send("POST", "/homes/bob/collect-orphans").status == 404);
   CHECK(pod.Send("POST", "/homes/bob/check").status == 404);
   CHECK(pod.Send("GET", "/messages").body == R"({"messages":[]})");
   CHECK(pod.Send("POST", "/pings").body == R"({"pings":[]})");

@@ -59,6 +59,14 @@ TEST_CASE_METHOD(IntegrityFixture, "Each kind of damage is told by its row", "[s
       {"INSERT INTO object_tombstone VALUES ('work', '1.ics', 1, '')", "tombstone under its name"},
       {"UPDATE object_span SET collection_id = 'home'", "has a span in another"},
       {"INSERT INTO home VALUES ('ann', 0, 0)", "2 rows in home"},
+      {"INSERT INTO attachment VALUES ('a', '', 'x/y', 0, '', 0)",
+       "attachment a is used by no object"},
+      {"INSERT INTO attachment VALUES ('a', '', 'x/y', 5, '', 0);"
+       "INSERT INTO attachment_chunk VALUES ('a', 0, 4, 'c')",
+       "attachment a has chunks of another size"},
+      {"INSERT INTO attachment VALUES ('a', '', 'x/y', 0, '', 0);"
+       "INSERT INTO attachment_use SELECT id, 'a' FROM object WHERE name = '1.ics'",
+       "uses attachment a, which its text does not have"},
   }));
   INFO(sql);
   Execute(sql);

@@ -45,7 +45,9 @@ void PodCluster::Start(const std::string& pod) {
   started.pods = ValueOf(conduit::Pods::Create(std::move(known), pod));
   started.conduit = std::make_unique<conduit::Conduit>(
       started.pods, &network_, conduit::ConduitOptions{.now = clock_.function()});
-  store::StoreOptions options = {.folder = folder_.File(pod), .deliver_in_background = false};
+  store::StoreOptions options = options_;
+  options.folder = folder_.File(pod);
+  options.deliver_in_background = false;
   options.now = clock_.function();
   options.on_change = [&started](const store::CollectionChange& change) {
     started.changes.push_back(change.collection_id);

@@ -35,6 +35,9 @@ class PodCluster {
   conduit::Conduit& conduit(const std::string& pod) { return *pods_.at(pod).conduit; }
   conduit::InProcessNetwork& network() { return network_; }
   FakeClock& clock() { return clock_; }
+  // What stores are opened with from now on; folder and clock are the cluster's.
+  store::StoreOptions& options() { return options_; }
+  std::string FolderOf(const std::string& pod) const { return folder_.File(pod); }
 
   // Puts these groups into the directory, in the place of those that are there, and has all pods
   // follow them.
@@ -74,6 +77,7 @@ class PodCluster {
 
   TempDir folder_;
   FakeClock clock_;
+  store::StoreOptions options_;
   conduit::InProcessNetwork network_;
   std::shared_ptr<store::FileUserDirectory> directory_;
   std::vector<std::string> ids_;

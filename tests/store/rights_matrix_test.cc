@@ -134,6 +134,18 @@ std::function<absl::Status(Bed&)> In(WithChild body) {
   };
 }
 
+// The same with an object that ann attached a file to, which has this managed id.
+using WithAttachment = std::function<absl::Status(ObjectResource&, const std::string&)>;
+std::function<absl::Status(Bed&)> OfAttachment(WithAttachment body) {
+  return [body = std::move(body)](Bed& bed) -> absl::Status {
+    const auto object = bed.NewObjectHandle();
+    if (!object.ok()) return object.status();
+    const auto owned = ValueOf(bed.own()->ObjectWith({.id = (*object)->info().id}));
+    const auto attached = ValueOf(owned->WriteAttachment({.payload = "x"}));
+    return body(**object, attached.attachment.managed_id);
+  };
+}
+
 std::function<absl::Status(Bed&)> OfObject(std::function<absl::Status(ObjectResource&)> body) {
   return [body = std::move(body)](Bed& bed) -> absl::Status {
     const auto object = bed.NewObjectHandle();
@@ -151,6 +163,7 @@ constexpr std::string_view kSeesHome = "yyyynnnnn";
 constexpr std::string_view kChangesHome = "yyynnnnnn";
 constexpr std::string_view kManages = "yynnnnnnn";
 constexpr std::string_view kLearnsBusy = "yyyyyyynn";
+constexpr std::string_view kReadsAll = "yyyyyynnn";
 constexpr std::string_view kChanges = "yyynynnnn";
 constexpr std::string_view kChangesOwn = "yyynyynnn";
 
@@ -253,6 +266,12 @@ std::vector<Row> ReadRows() {
        })},
       {"objectresource-text", kLearnsBusy,
        OfObject([](ObjectResource& object) { return object.Text().status(); })},
+      {"objectresource-list-attachments", kReadsAll,
+       OfObject([](ObjectResource& object) { return object.ListAttachments().status(); })},
+      {"objectresource-attachment-part", kReadsAll,
+       OfAttachment([](ObjectResource& object, const std::string& id) {
+         return object.ReadAttachmentPart(id, 0).status();
+       })},
   };
 }
 
@@ -289,6 +308,25 @@ std::vector<Row> WriteRows() {
        })},
       {"objectresource-remove", kChanges,
        OfObject([](ObjectResource& object) { return object.Remove({}); })},
+      {"objectresource-upload-part", kChanges, OfObject([](ObjectResource& object) {
+         return object.UploadAttachmentPart({.payload = "x"}).status();
+       })},
+      // Who may not write learns nothing else, whatever he brings.
+      {"objectresource-upload-part", kChanges, OfObject([](ObjectResource& object) {
+         const auto status = object.UploadAttachmentPart({.offset = -1}).status();
+         return IsError<store::InvalidRequest>(status) ? absl::OkStatus() : status;
+       })},
+      {"objectresource-write-attachment", kChanges, OfObject([](ObjectResource& object) {
+         return object.WriteAttachment({.payload = "x"}).status();
+       })},
+      {"objectresource-write-attachment", kChanges,
+       OfAttachment([](ObjectResource& object, const std::string& id) {
+         return object.WriteAttachment({.managed_id = id, .payload = "y"}).status();
+       })},
+      {"objectresource-remove-attachment", kChanges,
+       OfAttachment([](ObjectResource& object, const std::string& id) {
+         return object.RemoveAttachment(id, {}, {}).status();
+       })},
   };
 }
 

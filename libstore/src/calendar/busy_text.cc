@@ -6,6 +6,7 @@
 #include "calendar/check_object.h"
 #include "calendar/component.h"
 #include "calendar/component_times.h"
+#include "calendar/fold.h"
 #include "common/text.h"
 
 namespace podkit::store::calendar {
@@ -97,19 +98,7 @@ class BusyWriter {
     Line(line);
   }
 
-  // Folded after at most 75 bytes, never within a character.
-  void Line(std::string_view line) {
-    constexpr size_t kMostBytes = 75;
-    for (size_t width = kMostBytes; line.size() > width; width = kMostBytes - 1) {
-      size_t cut = width;
-      while (cut > 1 && (static_cast<unsigned char>(line[cut]) & 0xC0U) == 0x80U) --cut;
-      text_ += line.substr(0, cut);
-      text_ += "\r\n ";
-      line.remove_prefix(cut);
-    }
-    text_ += line;
-    text_ += "\r\n";
-  }
+  void Line(std::string_view line) { text_ += FoldedLine(line, "\r\n"); }
 
   const std::string_view uid_;
   std::string text_;

@@ -149,22 +149,30 @@ const Property* FindProperty(const Component& component, std::string_view name) 
   return nullptr;
 }
 
+std::string_view NextParameter(std::string_view* parameters) {
+  while (parameters->starts_with(';')) parameters->remove_prefix(1);
+  bool quoted = false;
+  const auto end = std::find_if(parameters->begin(), parameters->end(), [&quoted](char c) {
+    if (c == '"') quoted = !quoted;
+    return c == ';' && !quoted;
+  });
+  const std::string_view parameter = parameters->substr(0, end - parameters->begin());
+  parameters->remove_prefix(std::min(parameters->size(), parameter.size() + 1));
+  return parameter;
+}
+
+bool IsParameter(std::string_view parameter, std::string_view name) {
+  const size_t equals = parameter.find('=');
+  return equals != std::string_view::npos &&
+         EqualsIgnoreCase(TrimSpace(parameter.substr(0, equals)), name);
+}
+
 std::optional<std::string_view> FindParameter(const Property& property, std::string_view name) {
   std::string_view rest = property.parameters;
   while (!rest.empty()) {
-    bool quoted = false;
-    const auto end = std::find_if(rest.begin(), rest.end(), [&quoted](char c) {
-      if (c == '"') quoted = !quoted;
-      return c == ';' && !quoted;
-    });
-    std::string_view parameter = rest.substr(0, end - rest.begin());
-    rest.remove_prefix(std::min(rest.size(), parameter.size() + 1));
-    const size_t equals = parameter.find('=');
-    if (equals == std::string_view::npos ||
-        !EqualsIgnoreCase(TrimSpace(parameter.substr(0, equals)), name)) {
-      continue;
-    }
-    std::string_view value = TrimSpace(parameter.substr(equals + 1));
+    const std::string_view parameter = NextParameter(&rest);
+    if (!IsParameter(parameter, name)) continue;
+    const std::string_view value = TrimSpace(parameter.substr(parameter.find('=') + 1));
     if (value.size() >= 2 && value.starts_with('"')) {
       return value.substr(1, value.find('"', 1) - 1);
     }

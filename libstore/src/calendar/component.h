@@ -43,6 +43,13 @@ absl::StatusOr<CalendarText> ParseCalendarText(std::string_view text, LooseLines
 // The first property of that name, or null.
 const Property* FindProperty(const Component& component, std::string_view name);
 
+// Takes the next parameter, "NAME=value", off the front of a property's parameters; empty where
+// there is none more.
+std::string_view NextParameter(std::string_view* parameters);
+
+// Whether "NAME=value" is the parameter of that name.
+bool IsParameter(std::string_view parameter, std::string_view name);
+
 // The first value of a parameter, without quotes.
 std::optional<std::string_view> FindParameter(const Property& property, std::string_view name);
 

@@ -153,6 +153,17 @@ absl::StatusOr<ContentLines> ContentLines::Scan(std::string_view text, LooseLine
   return LineScanner(text, loose_lines, limits).Scan();
 }
 
+bool MayHaveWord(std::string_view text, std::string_view word) {
+  size_t matched = 0;
+  for (const char c : text) {
+    if (c == '\r' || c == '\n' || c == ' ' || c == '\t') continue;
+    const char lower = AsciiLower(c);
+    matched = lower == word[matched] ? matched + 1 : (lower == word.front() ? 1 : 0);
+    if (matched == word.size()) return true;
+  }
+  return false;
+}
+
 std::string_view LineEndOf(std::string_view raw) {
   const size_t content = raw.find_last_not_of("\r\n");
   const std::string_view end = raw.substr(content == std::string_view::npos ? 0 : content + 1);

@@ -51,6 +51,10 @@ class ContentLines {
   std::deque<std::string> unfolded_;  // What lines_ refer to where the text alone does not do.
 };
 
+// False only if `word` is nowhere in the text, however it is folded and whatever its case. Cheap.
+// `word` is in lower case and has its first letter once.
+bool MayHaveWord(std::string_view text, std::string_view word);
+
 // The line end that `raw` has; "\r\n" if it has none.
 std::string_view LineEndOf(std::string_view raw);
 

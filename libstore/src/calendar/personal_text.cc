@@ -1,11 +1,11 @@
 #include "calendar/personal_text.h"
 
-#include <algorithm>
 #include <map>
 #include <utility>
 
 #include "calendar/check_object.h"
 #include "calendar/component.h"
+#include "calendar/text_edits.h"
 #include "common/status_macros.h"
 #include "common/text.h"
 
@@ -69,22 +69,12 @@ class ObjectText {
   // The text with what `replace` gives for each component in the place of what is its own.
   template <typename Replace>
   std::string With(const Replace& replace) const {
-    std::vector<Edit> edits;
+    TextEdits edits;
     for (const Component* component : components()) {
       const Own old = OwnOf(*component);
       AddEdits(*component, old, replace(*component, old), &edits);
     }
-    std::stable_sort(edits.begin(), edits.end(),
-                     [](const Edit& a, const Edit& b) { return a.begin < b.begin; });
-    std::string result;
-    size_t done = 0;
-    for (const Edit& edit : edits) {
-      result += text_.substr(done, edit.begin - done);
-      result += edit.text;
-      done = edit.end;
-    }
-    result += text_.substr(done);
-    return result;
+    return std::move(edits).Apply(text_);
   }
 
   // Without anything that may be somebody's own.
@@ -104,29 +94,22 @@ class ObjectText {
     return "TRANSP:" + value + std::string(line_end_);
   }
 
-  // Puts `text` in the place of the bytes [begin, end).
-  struct Edit {
-    size_t begin = 0;
-    size_t end = 0;
-    std::string text;
-  };
-
   void AddEdits(const Component& component, const Own& old, const Own& own,
-                std::vector<Edit>* edits) const {
+                TextEdits* edits) const {
     const size_t bottom = component.end->begin;
     if (own.transparency != old.transparency) {
       std::string line = own.transparency ? TransparencyLine(*own.transparency) : "";
       for (const Property& property : component.properties) {
         if (!EqualsIgnoreCase(property.name, "TRANSP")) continue;
-        edits->push_back({property.line->begin, property.line->end, std::exchange(line, "")});
+        edits->Replace(property.line->begin, property.line->end, std::exchange(line, ""));
       }
-      if (!line.empty()) edits->push_back({bottom, bottom, std::move(line)});
+      if (!line.empty()) edits->Insert(bottom, std::move(line));
     }
     if (own.alarms == old.alarms) return;
     for (const Component& child : component.children) {
-      if (child.name == "VALARM") edits->push_back({child.begin->begin, child.end->end, ""});
+      if (child.name == "VALARM") edits->Replace(child.begin->begin, child.end->end, "");
     }
-    edits->push_back({bottom, bottom, WithLineEnds(own.alarms, line_end_)});
+    edits->Insert(bottom, WithLineEnds(own.alarms, line_end_));
   }
 
   std::string_view text_;
@@ -164,18 +147,7 @@ auto* FindOrNull(Map& map, const std::string& key) {
 
 }  // namespace
 
-bool MayHaveAlarms(std::string_view text) {
-  // The word may be folded anywhere.
-  constexpr std::string_view kWord = "valarm";
-  size_t matched = 0;
-  for (const char c : text) {
-    if (c == '\r' || c == '\n' || c == ' ' || c == '\t') continue;
-    const char lower = AsciiLower(c);
-    matched = lower == kWord[matched] ? matched + 1 : (lower == kWord.front() ? 1 : 0);
-    if (matched == kWord.size()) return true;
-  }
-  return false;
-}
+bool MayHaveAlarms(std::string_view text) { return MayHaveWord(text, "valarm"); }
 
 absl::StatusOr<std::string> PersonalText(std::string_view owner_text, const PersonalData& data) {
   PODKIT_ASSIGN_OR_RETURN(const ObjectText text, ObjectText::Parse(owner_text));

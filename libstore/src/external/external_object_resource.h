@@ -3,6 +3,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "external/remote_caller.h"
 #include "podkit/store/object_resource.h"
@@ -22,6 +23,24 @@ class ExternalObjectResource final : public ObjectResource {
   }
   absl::Status Remove(const Precondition& condition) override {
     return remote_.Send<&ObjectResource::Remove>(condition);
+  }
+  absl::StatusOr<UploadedPart> UploadAttachmentPart(const UploadPart& part) override {
+    return remote_.Send<&ObjectResource::UploadAttachmentPart>(part);
+  }
+  absl::StatusOr<AttachmentResult> WriteAttachment(const AttachmentWrite& write) override {
+    return remote_.Send<&ObjectResource::WriteAttachment>(write);
+  }
+  absl::StatusOr<ObjectInfo> RemoveAttachment(const std::string& managed_id,
+                                              const std::vector<std::string>& instances,
+                                              const Precondition& condition) override {
+    return remote_.Send<&ObjectResource::RemoveAttachment>(managed_id, instances, condition);
+  }
+  absl::StatusOr<std::vector<AttachmentInfo>> ListAttachments() override {
+    return remote_.Send<&ObjectResource::ListAttachments>();
+  }
+  absl::StatusOr<AttachmentPart> ReadAttachmentPart(const std::string& managed_id,
+                                                    int64_t offset) override {
+    return remote_.Send<&ObjectResource::ReadAttachmentPart>(managed_id, offset);
   }
 
  private:

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -81,6 +82,13 @@ struct Action {
   using Errors = StoreErrors;
 };
 
+// An argument or an answer whose member `payload` travels beside the call's JSON, as it is; an
+// action has at most one of each.
+template <typename T>
+concept CarriesPayload = requires(T& value) {
+  { value.payload } -> std::same_as<std::string&>;
+};
+
 template <typename... Actions>
 struct ActionTable {};
 
@@ -135,7 +143,12 @@ using RemoteActions = ActionTable<
     Action<"homechild-search", &HomeChild::Search, kReads>,
     Action<"objectresource-text", &ObjectResource::Text, kReads>,
     Action<"objectresource-set-text", &ObjectResource::SetText, kWrites>,
-    Action<"objectresource-remove", &ObjectResource::Remove, kWrites>>;
+    Action<"objectresource-remove", &ObjectResource::Remove, kWrites>,
+    Action<"objectresource-upload-part", &ObjectResource::UploadAttachmentPart, kRepeatable>,
+    Action<"objectresource-write-attachment", &ObjectResource::WriteAttachment, kWrites>,
+    Action<"objectresource-remove-attachment", &ObjectResource::RemoveAttachment, kWrites>,
+    Action<"objectresource-list-attachments", &ObjectResource::ListAttachments, kReads>,
+    Action<"objectresource-attachment-part", &ObjectResource::ReadAttachmentPart, kReads>>;
 
 namespace internal {
 

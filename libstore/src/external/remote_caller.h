@@ -3,6 +3,7 @@
 // Thread-compatible.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -31,6 +32,9 @@ class RemoteCaller {
     using TheAction = typename internal::FindAction<kMethod, RemoteActions>::type;
     using Response = typename TheAction::Response;
     const typename TheAction::Arguments values(arguments...);
+    conduit::CallOptions options = Options();
+    (AddPayload(arguments, &options), ...);
+    if constexpr (CarriesPayload<Response>) options.reply_payload = std::make_shared<std::string>();
     absl::StatusOr<Response> answer = absl::UnknownError("");
     // A home that moves answers where it went, and is followed once.
     std::string pod;
@@ -41,10 +45,13 @@ class RemoteCaller {
         break;
       }
       pod = *std::move(found);
-      answer = context_.conduit->CallTarget<TheAction>(pod, target_, values, Options());
+      answer = context_.conduit->CallTarget<TheAction>(pod, target_, values, options);
       if (answer.ok() || !GetError<HomeElsewhere>(answer.status())) break;
     }
     if (!answer.ok()) answer = Explain(pod, answer.status());
+    if constexpr (CarriesPayload<Response>) {
+      if (answer.ok()) answer->payload = std::move(*options.reply_payload);
+    }
     if constexpr (std::is_same_v<Response, conduit::Nothing>) {
       return answer.status();
     } else {
@@ -56,6 +63,12 @@ class RemoteCaller {
   // Where to send: by the directory, or where the last answer says that the home went.
   absl::StatusOr<std::string> NextPod(const std::string& last, const absl::Status& answer) const;
   conduit::CallOptions Options() const;
+  template <typename T>
+  static void AddPayload(const T& argument, conduit::CallOptions* options) {
+    if constexpr (CarriesPayload<T>) {
+      options->payload = std::make_shared<const std::string>(argument.payload);
+    }
+  }
   // A failed transport as PodUnavailable; everything else as it is.
   absl::Status Explain(const std::string& pod, const absl::Status& status) const;
 

@@ -91,14 +91,20 @@ struct Resolve<ObjectResource> {
   }
 };
 
+template <typename T>
+void TakePayload(const conduit::CallContext& call, T* argument) {
+  if constexpr (CarriesPayload<T>) argument->payload = std::string(call.payload);
+}
+
 template <typename TheAction>
 auto Respond(const Context& context, const conduit::CallContext& call, const RemoteTarget& target,
-             const typename TheAction::Arguments& arguments)
+             typename TheAction::Arguments arguments)
     -> absl::StatusOr<typename TheAction::Response> {
   PODKIT_RETURN_IF_ERROR(CheckCaller(context, call, call.actor));
   PODKIT_RETURN_IF_ERROR(CheckHomeIsHere(context, target.homeUID));
   PODKIT_ASSIGN_OR_RETURN(const auto object,
                           Resolve<typename TheAction::Class>::Find(context, call.actor, target));
+  std::apply([&](auto&... argument) { (TakePayload(call, &argument), ...); }, arguments);
   auto answer = std::apply(
       [&](const auto&... argument) { return (object.get()->*TheAction::kMethod)(argument...); },
       arguments);
@@ -106,6 +112,9 @@ auto Respond(const Context& context, const conduit::CallContext& call, const Rem
     if (!answer.ok()) return answer;
     return conduit::Nothing{};
   } else {
+    if constexpr (CarriesPayload<typename TheAction::Response>) {
+      if (answer.ok()) *call.reply_payload = std::move(answer->payload);
+    }
     return answer;
   }
 }

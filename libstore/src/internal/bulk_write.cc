@@ -21,7 +21,7 @@ constexpr size_t kMostWrites = 10'000;
 constexpr std::array kRefusals = {NoSuchObject::kClass,        ObjectExists::kClass,
                                   UidConflict::kClass,         UidChanged::kClass,
                                   InvalidCalendarData::kClass, UnsupportedComponent::kClass,
-                                  PreconditionFailed::kClass};
+                                  PreconditionFailed::kClass,  TooManyAttachments::kClass};
 
 bool IsRefusal(const absl::Status& status) {
   const auto full = GetError<StoreFull>(status);

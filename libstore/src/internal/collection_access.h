@@ -37,15 +37,17 @@ class CollectionAccess {
   // Calls `body` with the ObjectView& of the actor and returns its StatusOr, if he has any right.
   template <typename Body>
   std::invoke_result_t<Body, ObjectView&> Read(const Body& body) const {
-    std::invoke_result_t<Body, ObjectView&> result = absl::UnknownError("");
-    absl::Status status = store_->Read([&](Database& database) -> absl::Status {
-      PODKIT_ASSIGN_OR_RETURN(const Grant grant, GrantOf(database, info_.id, actor_));
-      ObjectTable table(database, info_.id, info_.name);
-      result = body(*MakeObjectView(grant, actor_, table));
-      return result.status();
-    });
-    if (!status.ok()) return status;
-    return result;
+    return ReadIf([](auto&&...) { return absl::OkStatus(); }, body);
+  }
+
+  // The same if he may know more than when time is taken, or may write.
+  template <typename Body>
+  std::invoke_result_t<Body, ObjectView&> ReadAll(const Body& body) const {
+    return ReadIf(CheckReadAll, body);
+  }
+  template <typename Body>
+  std::invoke_result_t<Body, ObjectView&> ReadToWrite(const Body& body) const {
+    return ReadIf(CheckWrite, body);
   }
 
   // The same in a transaction that writes, if the actor may write.
@@ -65,10 +67,8 @@ class CollectionAccess {
     if (options_->on_change) options_->on_change({store_->uid(), collection_id});
   }
 
-  PutOptions put_options() const {
-    return {
-        .max_object_bytes = options_->max_object_bytes, .now = Now(), .author = actor_.author()};
-  }
+  // Valid as long as this.
+  PutOptions put_options() const { return {.store = options_, .actor = &actor_, .now = Now()}; }
 
   // What a write answers that fails for `reason` before it begins: who has no right to it learns
   // nothing else.
@@ -79,7 +79,24 @@ class CollectionAccess {
     });
   }
 
+  // Changes what nobody sees. Checks nothing.
+  absl::Status WriteUnseen(const TransactionBody& body) const { return store_->Write(body); }
+
  private:
+  template <typename Check, typename Body>
+  std::invoke_result_t<Body, ObjectView&> ReadIf(const Check& check, const Body& body) const {
+    std::invoke_result_t<Body, ObjectView&> result = absl::UnknownError("");
+    absl::Status status = store_->Read([&](Database& database) -> absl::Status {
+      PODKIT_RETURN_IF_ERROR(check(database, info_.id, actor_));
+      PODKIT_ASSIGN_OR_RETURN(const Grant grant, GrantOf(database, info_.id, actor_));
+      ObjectTable table(database, info_.id, info_.name);
+      result = body(*MakeObjectView(grant, actor_, table));
+      return result.status();
+    });
+    if (!status.ok()) return status;
+    return result;
+  }
+
   template <typename Check, typename Body>
   std::invoke_result_t<Body, ObjectView&> WriteIf(const Check& check, const Body& body) const {
     std::invoke_result_t<Body, ObjectView&> result = absl::UnknownError("");

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
+#include "calendar/attach_text.h"
 #include "calendar/personal_text.h"
 #include "common/status_macros.h"
+#include "common/text.h"
 #include "internal/object_changes.h"
 
 namespace podkit::store {
@@ -37,7 +40,26 @@ constexpr std::array kQuestions = {
     "SELECT 'object ' || object.id || ' has a tombstone under its name' FROM object"
     " JOIN object_tombstone USING (collection_id, name)",
     "SELECT 'bind ' || share_uid || ' has a tombstone under its name' FROM bind"
-    " JOIN bind_tombstone USING (name)"};
+    " JOIN bind_tombstone USING (name)",
+    "SELECT 'attachment ' || managed_id || ' is used by no object' FROM attachment"
+    " WHERE managed_id NOT IN (SELECT managed_id FROM attachment_use)",
+    "SELECT 'attachment ' || managed_id || ' has chunks of another size' FROM attachment"
+    " WHERE size <> (SELECT ifnull(sum(attachment_chunk.size), 0) FROM attachment_chunk"
+    " WHERE attachment_chunk.managed_id = attachment.managed_id)"};
+
+// That the text tells of everything that the object uses.
+void CheckUses(const std::string& id, const std::string& text, const std::string& used,
+               std::vector<std::string>* problems) {
+  const auto uses = calendar::FindManagedAttaches(text);
+  for (const std::string_view managed_id : SplitText(used, ',')) {
+    const bool told = uses.ok() && std::any_of(uses->begin(), uses->end(), [&](const auto& use) {
+                        return use.managed_id == managed_id;
+                      });
+    if (told) continue;
+    problems->push_back(
+        fmt::format("object {} uses attachment {}, which its text does not have", id, managed_id));
+  }
+}
 
 // What is told of an object against its bytes.
 void CheckText(const Row& row, std::vector<std::string>* problems) {
@@ -47,6 +69,7 @@ void CheckText(const Row& row, std::vector<std::string>* problems) {
     problems->push_back(fmt::format("object {} is not the text that its ETag is of", id));
     return;
   }
+  if (!row.IsNull(5)) CheckUses(id, text, row.Text(5), problems);
   if (row.IsNull(4)) return;
   const auto shared = calendar::PersonalText(text, {});
   if (shared.ok() && row.Text(4) == EtagOf(*shared)) return;
@@ -64,11 +87,12 @@ absl::StatusOr<std::vector<std::string>> FindDamage(Database& database) {
     }));
   }
   const size_t before = problems.size();
-  PODKIT_RETURN_IF_ERROR(
-      database.Query("SELECT id, text, etag, size, shared_etag FROM object ORDER BY row_id", {},
-                     [&](const Row& row) {
-                       if (problems.size() < before + kMostOfAKind) CheckText(row, &problems);
-                     }));
+  PODKIT_RETURN_IF_ERROR(database.Query(
+      "SELECT id, text, etag, size, shared_etag, (SELECT group_concat(managed_id)"
+      " FROM attachment_use WHERE object_id = object.id) FROM object ORDER BY row_id",
+      {}, [&](const Row& row) {
+        if (problems.size() < before + kMostOfAKind) CheckText(row, &problems);
+      }));
   return problems;
 }
 

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "attachments/attachment_table.h"
+#include "attachments/managed_text.h"
 #include "calendar/personal_text.h"
 #include "common/status_macros.h"
 #include "hash.h"
@@ -43,7 +45,7 @@ void Describe(const ObjectContent& content, const PutOptions& options, ObjectInf
   object->etag = content.etag;
   object->size = static_cast<int64_t>(content.text.size());
   object->summary = content.facts.summary;
-  object->modified_by = options.author;
+  object->modified_by = options.actor->author();
   object->modified = options.now;
 }
 
@@ -73,6 +75,18 @@ absl::StatusOr<PutResult> Replace(ObjectTable& table, ObjectInfo object,
   PODKIT_ASSIGN_OR_RETURN(const int64_t revision, table.BeginChange(options.now));
   PODKIT_RETURN_IF_ERROR(table.Replace(object, content, revision));
   return PutResult{.object = std::move(object)};
+}
+
+absl::StatusOr<PutResult> PutContent(ObjectTable& table, const std::string& name,
+                                     const std::optional<ObjectInfo>& existing,
+                                     const ObjectContent& content, const ManagedText& managed,
+                                     const PutOptions& options) {
+  PODKIT_ASSIGN_OR_RETURN(PutResult result, existing ? Replace(table, *existing, content, options)
+                                                     : Create(table, name, content, options));
+  if (existing || !managed.managed_ids.empty()) {
+    PODKIT_RETURN_IF_ERROR(SetUses(table.database(), result.object.id, managed.managed_ids));
+  }
+  return result;
 }
 
 }  // namespace
@@ -138,10 +152,19 @@ absl::StatusOr<PutResult> PutObjectByName(ObjectTable& table, const std::string&
                                           const Precondition& condition,
                                           const PutOptions& options) {
   PODKIT_RETURN_IF_ERROR(CheckComponent(table, content.facts.component));
-  PODKIT_ASSIGN_OR_RETURN(auto existing, table.FindByName(name));
+  PODKIT_ASSIGN_OR_RETURN(const auto existing, table.FindByName(name));
   PODKIT_RETURN_IF_ERROR(CheckPrecondition(table, name, existing, condition));
-  if (existing) return Replace(table, *std::move(existing), content, options);
-  return Create(table, name, content, options);
+  PODKIT_ASSIGN_OR_RETURN(const ManagedText managed,
+                          CheckManagedText(table.database(), existing ? existing->id : "", name,
+                                           content.text, options));
+  if (!managed.corrected) return PutContent(table, name, existing, content, managed, options);
+  PODKIT_ASSIGN_OR_RETURN(
+      const ObjectContent corrected,
+      UnderstandObject(name, *managed.corrected, options.store->max_object_bytes));
+  PODKIT_ASSIGN_OR_RETURN(PutResult result,
+                          PutContent(table, name, existing, corrected, managed, options));
+  result.altered = true;
+  return result;
 }
 
 absl::Status RemoveObject(ObjectTable& table, const ObjectInfo& object,

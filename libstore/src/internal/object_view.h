@@ -18,14 +18,16 @@
 #include "absl/time/time.h"
 #include "internal/object_table.h"
 #include "internal/rights.h"
+#include "podkit/store/store.h"
 #include "podkit/store/types.h"
 
 namespace podkit::store {
 
+// Who writes, when, and within which limits. What it points to lives longer.
 struct PutOptions {
-  int64_t max_object_bytes = 0;
+  const StoreOptions* store = nullptr;
+  const Actor* actor = nullptr;
   absl::Time now;
-  std::string author;  // See ObjectInfo::modified_by.
 };
 
 // As stored.

@@ -157,7 +157,7 @@ absl::StatusOr<PutResult> PersonalView::PutShared(const std::optional<ObjectInfo
   }
   if (owner_text == content.text) return ObjectView::Put(name, content, {}, options);
   PODKIT_ASSIGN_OR_RETURN(const ObjectContent shared,
-                          UnderstandObject(name, owner_text, options.max_object_bytes));
+                          UnderstandObject(name, owner_text, options.store->max_object_bytes));
   // Before anything else: an object keeps its UID, whatever its viewers write.
   PODKIT_ASSIGN_OR_RETURN(PutResult result, ObjectView::Put(name, shared, {}, options));
   result.created = !existing.has_value();

@@ -74,6 +74,13 @@ absl::StatusOr<Grant> GrantOf(Database& database, const std::string& collection_
                                actor.share_uid, collection_id, actor.uid));
 }
 
+absl::Status CheckReadAll(Database& database, const std::string& collection_id,
+                          const Actor& actor) {
+  PODKIT_ASSIGN_OR_RETURN(const Grant grant, GrantOf(database, collection_id, actor));
+  if (grant.access != Access::kBusy) return absl::OkStatus();
+  return Denied(collection_id, actor, "may know when time is taken, and nothing else, of");
+}
+
 absl::Status CheckWrite(Database& database, const std::string& collection_id, const Actor& actor) {
   PODKIT_ASSIGN_OR_RETURN(const Grant grant, GrantOf(database, collection_id, actor));
   if (grant.access <= Access::kReadWrite) return absl::OkStatus();

@@ -36,6 +36,10 @@ struct Grant {
 absl::StatusOr<Grant> GrantOf(Database& database, const std::string& collection_id,
                               const Actor& actor);
 
+// OK if `actor` may know more of the collection than when time is taken; else as GrantOf, or
+// AccessDenied.
+absl::Status CheckReadAll(Database& database, const std::string& collection_id, const Actor& actor);
+
 // OK if `actor` may write to the collection; else as GrantOf, or AccessDenied.
 absl::Status CheckWrite(Database& database, const std::string& collection_id, const Actor& actor);
 

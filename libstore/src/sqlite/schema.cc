@@ -15,7 +15,7 @@ namespace {
 
 // Element i brings a file from version i to version i + 1. Never change one that was released: add
 // the next.
-constexpr std::array<const char*, 7> kUserStoreSteps = {R"sql(
+constexpr std::array<const char*, 8> kUserStoreSteps = {R"sql(
 CREATE TABLE home (
   uid TEXT NOT NULL,
   created_at INTEGER NOT NULL,
@@ -212,6 +212,42 @@ CREATE TABLE group_share (
 )sql",
                                                         R"sql(
 CREATE INDEX inbox_by_sender ON inbox (from_uid, received_at);
+)sql",
+                                                        R"sql(
+CREATE TABLE attachment (
+  managed_id TEXT NOT NULL PRIMARY KEY,
+  file_name TEXT NOT NULL,
+  content_type TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE attachment_chunk (
+  managed_id TEXT NOT NULL REFERENCES attachment (managed_id) ON DELETE CASCADE,
+  begins_at INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  chunk TEXT NOT NULL,
+  PRIMARY KEY (managed_id, begins_at)
+) WITHOUT ROWID;
+CREATE INDEX attachment_chunk_by_chunk ON attachment_chunk (chunk);
+CREATE TABLE attachment_use (
+  object_id TEXT NOT NULL REFERENCES object (id) ON DELETE CASCADE,
+  managed_id TEXT NOT NULL REFERENCES attachment (managed_id),
+  PRIMARY KEY (object_id, managed_id)
+) WITHOUT ROWID;
+CREATE INDEX attachment_use_by_attachment ON attachment_use (managed_id);
+CREATE TRIGGER attachment_unused AFTER DELETE ON attachment_use
+WHEN NOT EXISTS (SELECT 1 FROM attachment_use WHERE managed_id = old.managed_id)
+BEGIN
+  DELETE FROM attachment WHERE managed_id = old.managed_id;
+END;
+CREATE TABLE upload (
+  chunk TEXT NOT NULL,
+  uploaded_by TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  PRIMARY KEY (chunk, uploaded_by)
+) WITHOUT ROWID;
 )sql"};
 
 constexpr std::array<const char*, 2> kPodDatabaseSteps = {R"sql(

@@ -277,13 +277,94 @@ struct StoreBusy {
   }
 };
 
+// The object has no attachment of that managed id: list them again.
+struct NoSuchAttachment {
+  static constexpr std::string_view kClass = "NoSuchAttachment";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kNotFound;
+  std::string object;
+  std::string managed_id;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("object", &NoSuchAttachment::object),
+                           conduit::Optional("managed_id", &NoSuchAttachment::managed_id));
+  }
+};
+
+// The object has no such instance to attach to: give "M" or when an instance begins.
+struct NoSuchInstance {
+  static constexpr std::string_view kClass = "NoSuchInstance";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kNotFound;
+  std::string object;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("object", &NoSuchInstance::object));
+  }
+};
+
+// An attachment has at most `limit` bytes: attach a smaller file.
+struct AttachmentTooLarge {
+  static constexpr std::string_view kClass = "AttachmentTooLarge";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kResourceExhausted;
+  int64_t limit = 0;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("limit", &AttachmentTooLarge::limit));
+  }
+};
+
+// An object has at most `limit` attachments: remove one of them first.
+struct TooManyAttachments {
+  static constexpr std::string_view kClass = "TooManyAttachments";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kResourceExhausted;
+  std::string object;
+  int64_t limit = 0;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("object", &TooManyAttachments::object),
+                           conduit::Optional("limit", &TooManyAttachments::limit));
+  }
+};
+
+// The attachments of `owner` may have `limit` bytes in all and have `used`: remove some of them
+// first, or have the limit raised.
+struct QuotaExceeded {
+  static constexpr std::string_view kClass = "QuotaExceeded";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kResourceExhausted;
+  std::string owner;
+  int64_t limit = 0;
+  int64_t used = 0;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("owner", &QuotaExceeded::owner),
+                           conduit::Optional("limit", &QuotaExceeded::limit),
+                           conduit::Optional("used", &QuotaExceeded::used));
+  }
+};
+
+// The owner's pod does not have a part of the file, or not any more, from this user: begin again.
+struct PartNotUploaded {
+  static constexpr std::string_view kClass = "PartNotUploaded";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kFailedPrecondition;
+  std::string chunk;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("chunk", &PartNotUploaded::chunk));
+  }
+};
+
+// The bytes of the attachment are gone or are others: restore chunk `chunk` from a backup.
+struct AttachmentDamaged {
+  static constexpr std::string_view kClass = "AttachmentDamaged";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kDataLoss;
+  std::string managed_id;
+  std::string chunk;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("managed_id", &AttachmentDamaged::managed_id),
+                           conduit::Optional("chunk", &AttachmentDamaged::chunk));
+  }
+};
+
 // Everything above: what each remote action of the store declares.
-using StoreErrors =
-    conduit::ErrorList<NoSuchUser, NoSuchHome, HomeElsewhere, NoSuchCollection, CollectionExists,
-                       NoSuchObject, ObjectExists, UidConflict, UidChanged, InvalidName,
-                       InvalidCalendarData, UnsupportedComponent, PreconditionFailed,
-                       InvalidSyncToken, InvalidRequest, AccessDenied, NoSuchShare,
-                       NoSuchNotification, NoSuchDelegate, PodUnavailable, StoreFull,
-                       TooManyResults, StoreDamaged, StoreBusy>;
+using StoreErrors = conduit::ErrorList<
+    NoSuchUser, NoSuchHome, HomeElsewhere, NoSuchCollection, CollectionExists, NoSuchObject,
+    ObjectExists, UidConflict, UidChanged, InvalidName, InvalidCalendarData, UnsupportedComponent,
+    PreconditionFailed, InvalidSyncToken, InvalidRequest, AccessDenied, NoSuchShare,
+    NoSuchNotification, NoSuchDelegate, PodUnavailable, StoreFull, TooManyResults, StoreDamaged,
+    StoreBusy, NoSuchAttachment, NoSuchInstance, AttachmentTooLarge, TooManyAttachments,
+    QuotaExceeded, PartNotUploaded, AttachmentDamaged>;
 
 }  // namespace podkit::store

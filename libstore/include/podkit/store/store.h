@@ -19,6 +19,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "podkit/conduit/conduit.h"
+#include "podkit/store/chunk_store.h"
 #include "podkit/store/home.h"
 #include "podkit/store/user_directory.h"
 
@@ -35,6 +36,18 @@ struct StoreOptions {
   size_t max_open_files = 256;  // User stores kept open while idle; about 5 descriptors each, and
                                 // never more than half of what the process may have.
   int64_t max_object_bytes = int64_t{10} << 20;
+  // Attachments of users who live here: the bytes of one, how many an object has, and the bytes of
+  // all of one owner, parts of files that are on their way included.
+  int64_t max_attachment_bytes = int64_t{100} << 20;
+  int64_t max_attachments_per_object = 100;
+  int64_t attachment_quota = int64_t{1} << 30;
+  // What the URIs of attachments in calendar texts begin with, the same on every pod: the owner,
+  // the managed id and the file's name follow, each after a '/'.
+  std::string attachment_uri = "podkit:/attachments";
+  // Where the bytes of attachments are; null: files beside the users' own.
+  std::shared_ptr<ChunkStore> chunks;
+  // Chunks that nothing uses stay so long, at least two hours: see CollectOrphans.
+  absl::Duration orphan_grace = absl::Hours(24);
   absl::Duration call_timeout = absl::Seconds(10);  // Of a call to another pod.
   // Deliver messages from threads of the store, one for each pod. Without it the owner calls
   // DeliverMessages.
@@ -59,6 +72,34 @@ struct PendingMessage {
   absl::Time created;
   absl::Time next_attempt;
   std::string last_error;
+};
+
+// What CheckHome found.
+struct HomeCheck {
+  std::vector<std::string> problems;  // What is wrong, each in a sentence; none if it is sound.
+  int64_t attachments = 0;
+  int64_t attachment_bytes = 0;  // As the quota counts them.
+  int64_t orphans = 0;           // Chunks that nothing uses, old enough to be collected or not.
+  int64_t orphan_bytes = 0;
+
+  static constexpr auto Fields() {
+    return std::make_tuple(Required("problems", &HomeCheck::problems),
+                           Optional("attachments", &HomeCheck::attachments),
+                           Optional("attachment_bytes", &HomeCheck::attachment_bytes),
+                           Optional("orphans", &HomeCheck::orphans),
+                           Optional("orphan_bytes", &HomeCheck::orphan_bytes));
+  }
+};
+
+// What CollectOrphans removed.
+struct CollectedOrphans {
+  int64_t chunks = 0;
+  int64_t bytes = 0;
+
+  static constexpr auto Fields() {
+    return std::make_tuple(Required("chunks", &CollectedOrphans::chunks),
+                           Required("bytes", &CollectedOrphans::bytes));
+  }
 };
 
 struct StoreStats {
@@ -92,9 +133,15 @@ class Store {
   // once; this tells those who left, and tells or invites those who joined. Open does it too.
   absl::Status FollowGroups();
 
-  // What is wrong with the file of a user who lives here, each in a sentence; none if it is sound.
-  // Reads all of it, beside whoever uses it. NoSuchHome; StoreDamaged if it cannot even be read.
-  absl::StatusOr<std::vector<std::string>> CheckHome(const std::string& uid);
+  // Whether the file of a user who lives here, and the bytes of his attachments, hold what they
+  // must. Reads all of it, beside whoever uses it. NoSuchHome; StoreDamaged if it cannot even be
+  // read.
+  absl::StatusOr<HomeCheck> CheckHome(const std::string& uid);
+
+  // Removes the chunks of a user who lives here that nothing has used for
+  // StoreOptions::orphan_grace: of attachments that were removed, and of files that were not
+  // attached in the end. Runs beside whoever attaches files. NoSuchHome.
+  absl::StatusOr<CollectedOrphans> CollectOrphans(const std::string& uid);
 
   // Homes that exist on this pod, by uid.
   absl::StatusOr<std::vector<HomeInfo>> ListHomes();
