@@ -57,9 +57,10 @@ class Finder {
       status_.Update(found.status());
       return std::nullopt;
     }
-    if (!found->has_value()) return std::nullopt;
+    const std::optional<AttachmentInfo>& attachment = *found;
+    if (!attachment) return std::nullopt;
     if (!Contains(managed_ids_, managed_id)) managed_ids_.push_back(managed_id);
-    return ToAttach(**found, database_.uid(), *options_.store);
+    return ToAttach(*attachment, database_.uid(), *options_.store);
   }
 
   // The first thing that went wrong.
