@@ -80,7 +80,9 @@ class Transport {
   // `changed` is called whenever ConnectedHostsOf may have changed other than by a change of the
   // pods, until what is returned is let go of; without locks held, and perhaps one last time then.
   // Null: it never does.
-  virtual std::shared_ptr<void> WatchConnections(std::function<void()> /*changed*/) {
+  // By value: who overrides it keeps it.
+  virtual std::shared_ptr<void> WatchConnections(
+      std::function<void()> /*changed*/) {  // NOLINT(performance-unnecessary-value-param)
     return nullptr;
   }
 
