@@ -37,11 +37,14 @@ absl::Status UnprovenAnswer(std::string_view pod, const CommandInfo& info, const
 
 }  // namespace
 
-absl::StatusOr<CallRequest::Made> CallRequest::Make(absl::Time now, absl::Time deadline) const {
+absl::StatusOr<CallRequest::Made> CallRequest::Make(absl::Time now, absl::Time deadline,
+                                                    std::string_view answers) const {
   Made made;
-  PODKIT_RETURN_IF_ERROR(FillBody(
-      EncodeRequest(parts_.info, parts_.options, deadline - now, parts_.id, parts_.members),
-      made.request));
+  PODKIT_RETURN_IF_ERROR(
+      FillBody(EncodeRequest(parts_.info, parts_.options,
+                             {.timeout = deadline - now, .call = parts_.id, .answers = answers},
+                             parts_.members),
+               made.request));
   if (authenticator_ == nullptr) return made;
   PODKIT_ASSIGN_OR_RETURN(made.exchange,
                           authenticator_->SignRequest(parts_.pod, now, made.request));

@@ -44,8 +44,9 @@ class CallRequest {
   const CallOptions& options() const { return parts_.options; }
   const std::string& id() const { return parts_.id; }
 
-  // The request as it is sent at `now`. Errors say that it cannot be sent to any host.
-  absl::StatusOr<Made> Make(absl::Time now, absl::Time deadline) const;
+  // The request as it is sent at `now`, counting on the answers of that id ("": on none). Errors
+  // say that it cannot be sent to any host.
+  absl::StatusOr<Made> Make(absl::Time now, absl::Time deadline, std::string_view answers) const;
 
   // The document of a reply whose result is "ok", or the error that it holds.
   absl::StatusOr<JsonDocument> Read(WireReply reply,

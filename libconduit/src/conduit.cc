@@ -32,6 +32,7 @@ using internal::WithOutcome;
 
 constexpr absl::Duration kCancelTimeout = absl::Seconds(2);
 constexpr absl::Duration kMeetTimeout = absl::Seconds(5);
+constexpr size_t kMadeKeyBytes = 16;  // So many at random that no two keys are the same.
 
 std::function<absl::Time()> ClockOf(const ConduitOptions& options) {
   if (options.scheduler == nullptr) return options.now;
@@ -324,7 +325,7 @@ absl::Time Conduit::Now() const { return impl_->now(); }
 void Conduit::Register(const CommandInfo& info, std::vector<std::string_view> errors,
                        CommandSchema (*schema)(), const HandleOptions& options,
                        Responder responder) {
-  impl_->served.Add(info.name, schema);
+  impl_->served.Add(info.name, schema, options.answers);
   impl_->responders.Register(info, std::move(errors), options, std::move(responder));
 }
 
@@ -347,13 +348,17 @@ void Conduit::Exchange(std::string_view pod, const CommandInfo& info, CommandSch
     impl_->Leave();
     return;
   }
+  CallOptions with_key = options;
+  if (options.make_key && options.key.empty() && info.effect == Effect::kWrite) {
+    with_key.key = internal::RandomHex(kMadeKeyBytes);
+  }
   const TransportTraits traits = impl_->transport->traits();
   const bool needs_id = options.stop.stop_possible() && !traits.carries_stop;
   internal::CallRequest request({.pod = std::move(target),
                                  .info = info,
                                  .declared = impl_->DeclaredHere(info, schema),
                                  .members = std::move(envelope),
-                                 .options = options,
+                                 .options = std::move(with_key),
                                  .id = needs_id ? internal::RandomHex(8) : std::string()},
                                 traits.authenticates ? nullptr : &impl_->authenticator,
                                 impl_->options);
@@ -410,6 +415,8 @@ std::vector<HostStatus> Conduit::Hosts(std::string_view pod) const {
   internal::CalledPod* const called = impl_->called.Find(pod);
   return called == nullptr ? std::vector<HostStatus>() : called->hosts().Status(impl_->now());
 }
+
+KeyStats Conduit::Keys() const { return impl_->responders.Keys(); }
 
 std::vector<CommandStats> Conduit::Stats() const {
   std::map<std::string, CommandStats> stats;

@@ -116,7 +116,7 @@ absl::Status CheckOptions(const CommandInfo& info, const CallOptions& options) {
 }
 
 std::string EncodeRequest(const CommandInfo& info, const CallOptions& options,
-                          absl::Duration timeout, std::string_view call, std::string_view members) {
+                          const RequestParts& parts, std::string_view members) {
   JsonWriter writer;
   const auto text = [&](std::string_view name, std::string_view value) {
     if (value.empty()) return;
@@ -128,9 +128,10 @@ std::string EncodeRequest(const CommandInfo& info, const CallOptions& options,
   text("actor", options.actor);
   writer.Key("timeout_ms");
   writer.Integer(
-      absl::ToInt64Milliseconds(std::clamp(timeout, absl::Milliseconds(1), kMaxTimeout)));
-  text("call", call);
+      absl::ToInt64Milliseconds(std::clamp(parts.timeout, absl::Milliseconds(1), kMaxTimeout)));
+  text("call", parts.call);
   text("key", options.key);
+  text("answers", parts.answers);
   text("trace", options.trace);
   if (options.store_token) {
     writer.Key("store_token");
@@ -154,6 +155,7 @@ absl::StatusOr<RequestHead> ReadRequestHead(const JsonValue& request) {
   PODKIT_ASSIGN_OR_RETURN(head.actor, ShortText(request, "actor", kMaxActorBytes));
   PODKIT_ASSIGN_OR_RETURN(head.call, ShortText(request, "call", kMaxCallIdBytes));
   PODKIT_ASSIGN_OR_RETURN(head.key, ShortText(request, "key", kMaxKeyBytes));
+  PODKIT_ASSIGN_OR_RETURN(head.answers, ShortText(request, "answers", kMaxAnswersBytes));
   PODKIT_ASSIGN_OR_RETURN(head.trace, ShortText(request, "trace", kMaxTraceBytes));
   if (const auto timeout = request.Member("timeout_ms")) {
     const auto milliseconds = timeout->AsInteger();

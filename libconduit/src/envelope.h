@@ -20,6 +20,7 @@ inline constexpr std::string_view kJsonType = "application/json";
 inline constexpr std::string_view kPayloadType = "application/vnd.podkit.call";
 inline constexpr size_t kMaxActorBytes = 256;
 inline constexpr size_t kMaxKeyBytes = 128;
+inline constexpr size_t kMaxAnswersBytes = 64;
 inline constexpr size_t kMaxTraceBytes = 128;
 inline constexpr size_t kMaxCallIdBytes = 64;
 inline constexpr absl::Duration kMaxTimeout = absl::Minutes(5);
@@ -31,6 +32,7 @@ struct RequestHead {
   absl::Duration timeout = kMaxTimeout;
   std::string_view call;  // By which the caller can cancel it; may be empty.
   std::string_view key;
+  std::string_view answers;  // The id of those that the caller counts on; may be empty.
   std::string_view trace;
   std::optional<StoreToken> store_token;
 };
@@ -38,9 +40,16 @@ struct RequestHead {
 // kInvalidArgument: an option is longer than a receiver takes.
 absl::Status CheckOptions(const CommandInfo& info, const CallOptions& options);
 
+// What differs between the requests of one call, or between calls of the same options.
+struct RequestParts {
+  absl::Duration timeout;
+  std::string_view call;     // RequestHead::call.
+  std::string_view answers;  // RequestHead::answers.
+};
+
 // The request with that head; `members` is the object with the others.
 std::string EncodeRequest(const CommandInfo& info, const CallOptions& options,
-                          absl::Duration timeout, std::string_view call, std::string_view members);
+                          const RequestParts& parts, std::string_view members);
 
 // WrongMediaType, BadJson, and as the limits say. `payload` gets the bytes beside the JSON; it
 // points into the request.

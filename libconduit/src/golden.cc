@@ -85,8 +85,8 @@ absl::StatusOr<std::string> MakeRequest(const GoldenCommand& command, size_t var
   PODKIT_ASSIGN_OR_RETURN(const std::string members, command.call(sample.root()));
   CallOptions options;
   if (variation > 0) options.actor = "an actor";
-  return conduit::internal::EncodeRequest(InfoOf(command.schema), options, options.timeout, {},
-                                          members);
+  return conduit::internal::EncodeRequest(InfoOf(command.schema), options,
+                                          {.timeout = options.timeout}, members);
 }
 
 absl::StatusOr<std::string> MakeAnswer(const GoldenCommand& command, size_t variation) {

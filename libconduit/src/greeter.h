@@ -67,6 +67,12 @@ class Greeter {
   // Whether the call is to be sent.
   void Before(Call call);
 
+  // As PeerSchemas.
+  std::optional<PeerSchemas::Answers> AnswersOf(PeerSchemas::PeerName peer,
+                                                std::string_view command) {
+    return peers_.AnswersOf(peer, command);
+  }
+
   // The host turned out to be another than was met: it is asked anew before the next call.
   void Forget(const PeerSchemas::Peer& peer) { peers_.Forget(peer); }
 

@@ -15,10 +15,14 @@ struct ServedCommand {
   std::string name;
   int since = 1;
   std::string fingerprint;  // Of its schema.
+  std::string answers;      // The id of its AnswerStore; empty: no answers are kept.
+  absl::Duration answers_for;
   static constexpr auto Fields() {
     return std::make_tuple(Required("name", &ServedCommand::name),
                            Required("since", &ServedCommand::since),
-                           Required("fingerprint", &ServedCommand::fingerprint));
+                           Required("fingerprint", &ServedCommand::fingerprint),
+                           Optional("answers", &ServedCommand::answers),
+                           Optional("answers_for_ms", &ServedCommand::answers_for));
   }
 };
 

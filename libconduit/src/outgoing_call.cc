@@ -13,6 +13,8 @@ namespace {
 // An answer is the end of a call, unless the host did nothing for it or nobody knows who made it.
 std::optional<absl::Duration> RetryAfter(const absl::Status& status, int http_status) {
   if (const auto overloaded = GetError<Overloaded>(status)) return overloaded->retry_after;
+  // It is met anew, and called if nothing was executed before.
+  if (GetError<AnswersForgotten>(status)) return std::nullopt;
   // Of a proxy that does not reach the host; another host may be in reach.
   if (http_status >= 500 && OutcomeOf(status) == Outcome::kUnknown) return std::nullopt;
   return absl::InfiniteDuration();
@@ -28,6 +30,7 @@ OutgoingCall::OutgoingCall(const CallEnvironment& environment, CallRequest reque
       called_(environment.called->Of(request_.pod().id)),
       began_(now),
       deadline_(now + request_.options().timeout),
+      keyed_(request_.info().effect == Effect::kWrite && !request_.options().key.empty()),
       shape_(ShapeOf(now)),
       plan_(PlanOptions(), &called_.repeats(), &called_.hedges(), environment.seed()) {
   const std::string& key = request_.options().balance_key;
@@ -51,7 +54,7 @@ OutgoingCall::Shape OutgoingCall::ShapeOf(absl::Time now) const {
 CallPlanOptions OutgoingCall::PlanOptions() const {
   return {.deadline = deadline_,
           .effect = request_.info().effect,
-          .has_idempotency_key = !request_.options().key.empty(),
+          .has_idempotency_key = keyed_,
           .max_attempts = request_.options().max_attempts,
           .hedge_after = shape_.hedge_after};
 }
@@ -177,8 +180,41 @@ bool OutgoingCall::HasUntriedHost() const {
   return request_.options().host.empty() && tried_.size() < shape_.hosts;
 }
 
+absl::Status OutgoingCall::CountOnAnswers(int attempt, const std::string& host) {
+  if (!keyed_ || environment_.greeter == nullptr) return absl::OkStatus();
+  auto kept = environment_.greeter->AnswersOf({request_.pod().id, host}, request_.info().name);
+  MutexLock lock(&mutex_);
+  if (answers_ && (!kept || kept->id != answers_->id)) {
+    return TransportError(Outcome::kNotExecuted,
+                          fmt::format("{}: it does not have the answer that was lost: a restart "
+                                      "forgot it, or another host has it",
+                                      host));
+  }
+  attempts_[static_cast<size_t>(attempt)].answers = std::move(kept);
+  return absl::OkStatus();
+}
+
+std::string OutgoingCall::AnswersOf(int attempt) {
+  MutexLock lock(&mutex_);
+  const auto& answers = attempts_[static_cast<size_t>(attempt)].answers;
+  return answers ? answers->id : std::string();
+}
+
+bool OutgoingCall::MayBeRepeated(int attempt, absl::Time now) {
+  if (request_.info().effect != Effect::kWrite) return true;
+  MutexLock lock(&mutex_);
+  const Attempt& one = attempts_[static_cast<size_t>(attempt)];
+  if (!one.answers) return false;
+  if (!answers_) answers_ = one.answers;
+  if (one.host) route_ = tried_[*one.host];
+  // The answer is kept from when it was given, which was after this.
+  return now - began_ < answers_->window / 2;
+}
+
 void OutgoingCall::Send(absl::Time now, int attempt, const std::string& host) {
-  auto made = request_.Make(now, deadline_);
+  absl::Status kept = CountOnAnswers(attempt, host);
+  if (!kept.ok()) return End(attempt, std::move(kept), false, std::nullopt);
+  auto made = request_.Make(now, deadline_, AnswersOf(attempt));
   if (!made.ok()) {
     return End(attempt, WithOutcome(made.status(), Outcome::kNotExecuted), true,
                absl::InfiniteDuration());
@@ -213,6 +249,8 @@ void OutgoingCall::Replied(int attempt, const std::optional<SignedExchange>& exc
   absl::StatusOr<JsonDocument> result = request_.Read(*std::move(reply), exchange);
   const auto held = GetError<HeldElsewhere>(result.status());
   if (held.has_value()) return Redirected(attempt, result.status(), *held);
+  const auto running = GetError<StillRunning>(result.status());
+  if (running.has_value()) return Running(attempt, result.status(), running->retry_after);
   const auto retry_after = RetryAfter(result.status(), http_status);
   End(attempt, std::move(result), true, retry_after);
 }
@@ -221,9 +259,26 @@ void OutgoingCall::End(int attempt, absl::StatusOr<JsonDocument> result, bool an
                        std::optional<absl::Duration> retry_after) {
   const absl::Time now = environment_.now();
   const Outcome outcome = OutcomeOf(result.status());
+  const bool maybe_executed = IsFailure(outcome) && outcome != Outcome::kNotExecuted;
+  if (maybe_executed && !MayBeRepeated(attempt, now)) retry_after = absl::InfiniteDuration();
   Settle(now, attempt, std::move(result), answered, retry_after);
   Step(now, [&](CallPlan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return plan.Ended(attempt, outcome, retry_after, now, HasUntriedHost());
+  });
+  Release();
+}
+
+void OutgoingCall::Running(int attempt, absl::Status why, absl::Duration retry_after) {
+  const absl::Time now = environment_.now();
+  const bool repeat = keyed_ && MayBeRepeated(attempt, now);
+  {
+    MutexLock lock(&mutex_);
+    NoteFailure(std::string(why.message()));
+  }
+  Settle(now, attempt, std::move(why), true, std::nullopt);
+  Step(now, [&](CallPlan& plan) {
+    return repeat ? plan.StillRunning(attempt, retry_after, now)
+                  : plan.Ended(attempt, Outcome::kUnknown, absl::InfiniteDuration(), now);
   });
   Release();
 }
@@ -269,7 +324,9 @@ void OutgoingCall::Settle(absl::Time now, int attempt, absl::StatusOr<JsonDocume
   }
   const std::string& key = request_.options().balance_key;
   if (!key.empty() && !answered) called_.routes().Forget(key, lease->host());
-  if (OutcomeOf(status) == Outcome::kNotImplemented && environment_.greeter != nullptr) {
+  const bool is_another = OutcomeOf(status) == Outcome::kNotImplemented ||
+                          ErrorClass(status) == AnswersForgotten::kClass;
+  if (is_another && environment_.greeter != nullptr) {
     environment_.greeter->Forget({request_.pod().id, lease->host()});
   }
   if (answered && shape_.delay != nullptr) shape_.delay->Answered(now - began, now);

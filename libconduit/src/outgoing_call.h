@@ -59,6 +59,7 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
     absl::Time began;
     std::optional<size_t> host;  // Its place in tried_, once it has one.
     bool sent = false;
+    std::optional<PeerSchemas::Answers> answers;  // On which it counts.
     bool answered = false;  // By the host, or it never went out; else the way there failed.
     absl::StatusOr<JsonDocument> result;
   };
@@ -85,6 +86,14 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
   void Redirected(int attempt, absl::Status why, const HeldElsewhere& held);
   void Replied(int attempt, const std::optional<SignedExchange>& exchange,
                absl::StatusOr<WireReply> reply);
+  // A first call with the same key is being executed.
+  void Running(int attempt, absl::Status why, absl::Duration retry_after);
+  // Whether the host has the answers that the call counts on, if it counts on any.
+  absl::Status CountOnAnswers(int attempt, const std::string& host);
+  std::string AnswersOf(int attempt);
+  // After an attempt may have been executed: whether the call may be repeated, and from now on
+  // where its answer is.
+  bool MayBeRepeated(int attempt, absl::Time now);
   std::stop_token StopOf(int attempt);
   bool HasUntriedHost() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // `retry_after` as in CallPlan.
@@ -109,6 +118,7 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
   CalledPod& called_;
   const absl::Time began_;
   const absl::Time deadline_;
+  const bool keyed_;  // A write with a key.
   const Shape shape_;
 
   Mutex mutex_;
@@ -116,7 +126,9 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
   absl::InlinedVector<Attempt, 1> attempts_ ABSL_GUARDED_BY(mutex_);  // By their numbers.
   std::vector<std::string> tried_ ABSL_GUARDED_BY(mutex_);            // Hosts.
   std::string route_ ABSL_GUARDED_BY(mutex_);                         // For the next attempt.
-  std::vector<std::string> failures_ ABSL_GUARDED_BY(mutex_);         // Each once.
+  // Of the first attempt that may have been executed: no other ones will do.
+  std::optional<PeerSchemas::Answers> answers_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> failures_ ABSL_GUARDED_BY(mutex_);  // Each once.
   std::optional<uint64_t> timer_ ABSL_GUARDED_BY(mutex_);
   int holders_ ABSL_GUARDED_BY(mutex_) = 1;  // The call itself, and what is under way for it.
   std::optional<std::stop_callback<std::function<void()>>> on_stop_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "envelope.h"
 #include "fmt/format.h"
 #include "outcome.h"
 #include "podkit/conduit/error.h"
@@ -98,6 +99,10 @@ void PeerSchemas::Met(const Peer& peer, const Hello::Response& answer, absl::Tim
     if (old != before.served.end() && old->second.fingerprint == command.fingerprint) {
       served = std::move(old->second);
     }
+    // One that no request can name is as good as none.
+    if (command.answers.size() <= kMaxAnswersBytes) {
+      served.answers = {command.answers, command.answers_for};
+    }
     knowledge.served[command.name] = std::move(served);
   }
 }
@@ -127,6 +132,18 @@ void PeerSchemas::Described(const Peer& peer, const std::string& command,
 void PeerSchemas::Forget(const Peer& peer) {
   MutexLock lock(&mutex_);
   known_.erase(peer);
+}
+
+std::optional<PeerSchemas::Answers> PeerSchemas::AnswersOf(PeerName peer,
+                                                           std::string_view command) {
+  MutexLock lock(&mutex_);
+  const auto found = known_.find(peer);
+  if (found == known_.end()) return std::nullopt;
+  const auto served = found->second.served.find(command);
+  if (served == found->second.served.end() || served->second.answers.id.empty()) {
+    return std::nullopt;
+  }
+  return served->second.answers;
 }
 
 }  // namespace podkit::conduit::internal

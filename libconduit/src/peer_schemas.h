@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,6 +48,12 @@ class PeerSchemas {
     std::string fingerprint;
   };
 
+  // Where the answers of a command are kept for a repeat.
+  struct Answers {
+    std::string id;
+    absl::Duration window;
+  };
+
   enum class Step {
     kSend,
     kRefuse,    // With the status: outcome kNotImplemented, nothing was sent.
@@ -72,9 +79,14 @@ class PeerSchemas {
   // It turned out to be another than was met: it is met anew before the next call.
   void Forget(const Peer& peer);
 
+  // What a host said, when it was met last, of the answers to that command; nothing if it keeps
+  // none.
+  std::optional<Answers> AnswersOf(PeerName peer, std::string_view command);
+
  private:
   struct Served {
     std::string fingerprint;
+    Answers answers;  // Without an id: none are kept.
     bool described = false;
     bool readable = false;
     CommandSchema schema;  // If readable.

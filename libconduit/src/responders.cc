@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <exception>
+#include <set>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -20,10 +21,6 @@ absl::Status Busy(std::string_view pod, std::string_view action, std::string_vie
   return conduit::MakeError(Overloaded{kRetryAfter},
                             fmt::format("pod '{}' did not begin '{}': {}; try again in {}", pod,
                                         action, what, absl::FormatDuration(kRetryAfter)));
-}
-
-WireReply MakeReply(const absl::StatusOr<std::string>& answer, std::string_view payload = {}) {
-  return answer.ok() ? OkReply(*answer, payload) : ExceptionReply(answer.status());
 }
 
 }  // namespace
@@ -96,18 +93,60 @@ absl::Status Responders::Admit(Opened& opened) {
 }
 
 WireReply Responders::RefuseBusy(const Opened& opened) const {
-  return MakeReply(Busy(own_pod_, opened.head_.action, "too many calls wait for a thread"));
+  return ExceptionReply(Busy(own_pod_, opened.head_.action, "too many calls wait for a thread"));
 }
 
 WireReply Responders::Run(Opened& opened) {
   const absl::Time start = now_();
+  AnswerStore* const answers = opened.command_->options.answers;
+  const bool keyed = answers != nullptr && !opened.head_.key.empty();
+  RunCall done = keyed ? RunOnce(opened, *answers) : RunNow(opened, nullptr);
+  // Of an answer that was kept, too.
+  const size_t size = done.reply.body.size();
+  if (done.ok && size > options_.max_body_bytes) {
+    done = {.reply = ExceptionReply(TooLarge(opened.head_.action, size))};
+  }
+  opened.command_->received.Add(done.ok, now_() - start);
+  return std::move(done.reply);
+}
+
+RunCall Responders::RunOnce(const Opened& opened, AnswerStore& answers) {
+  const JsonValue request = opened.document_.root();
+  const KeyedCall call{.caller = opened.caller_->id,
+                       .key = std::string(opened.head_.key),
+                       .command = std::string(opened.head_.action),
+                       .digest = DigestOf(request, opened.payload_),
+                       .request = request};
+  return keyed_calls_.Run(
+      answers, call, opened.head_.answers, [&] { return RunNow(opened, &call); },
+      [&](const absl::Status& error) { return Declared(opened, error); },
+      [&](const absl::Status& error) {
+        if (!options_.log) return;
+        options_.log(LogLevel::kError,
+                     fmt::format("the answer of '{}' to pod '{}' is not kept for a repeat: {}",
+                                 call.command, call.caller, ForLog(error.ToString(), 4096)));
+      });
+}
+
+RunCall Responders::RunNow(const Opened& opened, const KeyedCall* keyed) const {
+  const RequestHead& head = opened.head_;
   std::string payload;
-  const Answer answer = AnswerCommand(opened, &payload);
-  WireReply reply = MakeReply(answer, payload);
-  const bool too_large = answer.ok() && reply.body.size() > options_.max_body_bytes;
-  if (too_large) reply = ExceptionReply(TooLarge(opened.head_.action, reply.body.size()));
-  opened.command_->received.Add(answer.ok() && !too_large, now_() - start);
-  return reply;
+  const CallContext context{.caller = opened.caller_,
+                            .actor = std::string(head.actor),
+                            .deadline = opened.received_ + head.timeout,
+                            .stop = opened.stop_,
+                            .key = std::string(head.key),
+                            .keyed = keyed,
+                            .trace = std::string(head.trace),
+                            .store_token = head.store_token,
+                            .payload = opened.payload_,
+                            .reply_payload = &payload};
+  const Answer answer = AnswerCommand(opened, context);
+  if (!answer.ok()) {
+    const absl::Status error = Declared(opened, answer.status());
+    return {.reply = ExceptionReply(error), .keep = HoldsForRepeats(error)};
+  }
+  return {.reply = OkReply(*answer, payload), .ok = true, .keep = true};
 }
 
 absl::Status Responders::TooLarge(std::string_view action, size_t size) const {
@@ -118,35 +157,26 @@ absl::Status Responders::TooLarge(std::string_view action, size_t size) const {
                   action, size, limit));
 }
 
-Responders::Answer Responders::AnswerCommand(const Opened& opened, std::string* payload) {
-  const RequestHead& head = opened.head_;
-  const CallContext context{.caller = opened.caller_,
-                            .actor = std::string(head.actor),
-                            .deadline = opened.received_ + head.timeout,
-                            .stop = opened.stop_,
-                            .key = std::string(head.key),
-                            .trace = std::string(head.trace),
-                            .store_token = head.store_token,
-                            .payload = opened.payload_,
-                            .reply_payload = payload};
+Responders::Answer Responders::AnswerCommand(const Opened& opened,
+                                             const CallContext& context) const {
   if (now_() >= context.deadline || context.stop.stop_requested()) {
     return conduit::MakeError(TooLate{}, fmt::format("the time of '{}' was over before pod '{}' "
                                                      "began with it",
-                                                     head.action, own_pod_));
+                                                     opened.head_.action, own_pod_));
   }
   Answer answer = CallResponder(*opened.command_, context, opened.document_.root());
-  if (!answer.ok()) {
-    const std::string error_class = ErrorClass(answer.status());
-    const auto& errors = opened.command_->errors;
-    const bool declared = IsConduitError(error_class) ||
-                          std::find(errors.begin(), errors.end(), error_class) != errors.end();
-    if (declared && IsUtf8(ErrorFieldsJson(answer.status()))) return answer;
-    return Conceal(head.action, context, answer.status());
-  }
-  if (!IsUtf8(*answer)) {
-    return Conceal(head.action, context, absl::InternalError("a text in the answer is not UTF-8"));
+  if (answer.ok() && !IsUtf8(*answer)) {
+    return absl::InternalError("a text in the answer is not UTF-8");
   }
   return answer;
+}
+
+absl::Status Responders::Declared(const Opened& opened, const absl::Status& error) const {
+  const std::string error_class = ErrorClass(error);
+  const auto& errors = opened.command_->errors;
+  const bool declared = IsConduitError(error_class) ||
+                        std::find(errors.begin(), errors.end(), error_class) != errors.end();
+  return declared && IsUtf8(ErrorFieldsJson(error)) ? error : Conceal(opened, error);
 }
 
 Responders::Answer Responders::CallResponder(const Command& command, const CallContext& context,
@@ -160,19 +190,31 @@ Responders::Answer Responders::CallResponder(const Command& command, const CallC
   }
 }
 
-absl::Status Responders::Conceal(std::string_view action, const CallContext& context,
-                                 const absl::Status& cause) const {
+absl::Status Responders::Conceal(const Opened& opened, const absl::Status& cause) const {
+  const std::string_view action = opened.head_.action;
   const std::string reference = fmt::format("{}-{}", own_pod_, RandomHex(8));
   if (options_.log) {
-    options_.log(
-        LogLevel::kError,
-        fmt::format("{}: '{}' called by pod '{}' for '{}' failed: {}", reference, action,
-                    context.caller->id, ForLog(context.actor), ForLog(cause.ToString(), 4096)));
+    options_.log(LogLevel::kError,
+                 fmt::format("{}: '{}' called by pod '{}' for '{}' failed: {}", reference, action,
+                             opened.caller_->id, ForLog(std::string(opened.head_.actor)),
+                             ForLog(cause.ToString(), 4096)));
   }
   return conduit::MakeError(InternalError{reference},
                             fmt::format("pod '{}' failed to answer '{}'; its log has the cause "
                                         "under {}",
                                         own_pod_, action, reference));
+}
+
+KeyStats Responders::Keys() const {
+  std::set<const AnswerStore*> stores;
+  for (const auto& [name, command] : commands_) {
+    if (command.options.answers != nullptr) stores.insert(command.options.answers);
+  }
+  KeyStats stats = keyed_calls_.Stats();
+  for (const AnswerStore* const store : stores) {
+    stats.held += static_cast<int64_t>(store->Keys());
+  }
+  return stats;
 }
 
 }  // namespace podkit::conduit::internal

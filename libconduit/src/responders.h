@@ -19,6 +19,7 @@
 #include "admission.h"
 #include "call_counter.h"
 #include "envelope.h"
+#include "keyed_calls.h"
 #include "podkit/conduit/conduit.h"
 #include "running_calls.h"
 #include "token_guard.h"
@@ -76,19 +77,25 @@ class Responders {
 
   RunningCalls& running() { return running_; }
   const std::map<std::string, Command, std::less<>>& commands() const { return commands_; }
+  KeyStats Keys() const;
 
  private:
   using Answer = absl::StatusOr<std::string>;  // The value as JSON.
 
   absl::Status Admit(Opened& opened);
-  Answer AnswerCommand(const Opened& opened, std::string* payload);
+  // Runs the responder, whatever key the call has.
+  RunCall RunNow(const Opened& opened, const KeyedCall* keyed) const;
+  // Runs it unless a call with the same key ran before.
+  RunCall RunOnce(const Opened& opened, AnswerStore& answers);
+  Answer AnswerCommand(const Opened& opened, const CallContext& context) const;
+  // `error` as the caller may see it.
+  absl::Status Declared(const Opened& opened, const absl::Status& error) const;
   Answer CallResponder(const Command& command, const CallContext& context,
                        const JsonValue& request) const;
   // The command was executed, and its answer cannot be sent.
   absl::Status TooLarge(std::string_view action, size_t size) const;
   // The error that stands for one which the caller must not see; the log gets the cause.
-  absl::Status Conceal(std::string_view action, const CallContext& context,
-                       const absl::Status& cause) const;
+  absl::Status Conceal(const Opened& opened, const absl::Status& cause) const;
 
   const std::string own_pod_;
   const ConduitOptions& options_;
@@ -98,6 +105,7 @@ class Responders {
   RunningCalls running_;
   Admission admission_;
   TokenGuard token_guard_;
+  KeyedCalls keyed_calls_;
 };
 
 }  // namespace podkit::conduit::internal

@@ -4,8 +4,9 @@
 
 namespace podkit::conduit::internal {
 
-void ServedCommands::Add(std::string_view name, MakeSchema make_schema) {
-  commands_.try_emplace(std::string(name), Served{make_schema, {}, {}});
+void ServedCommands::Add(std::string_view name, MakeSchema make_schema,
+                         const AnswerStore* answers) {
+  commands_.try_emplace(std::string(name), Served{make_schema, answers, {}, {}});
 }
 
 std::vector<ServedCommand> ServedCommands::List() {
@@ -34,6 +35,10 @@ void ServedCommands::Prepare() {
     for (auto& [name, served] : commands_) {
       const CommandSchema schema = served.make_schema();
       served.summary = {name, schema.since, Fingerprint(schema)};
+      if (served.answers != nullptr) {
+        served.summary.answers = served.answers->Id();
+        served.summary.answers_for = served.answers->Window();
+      }
       served.schema = {ToJson(schema)};
     }
   });

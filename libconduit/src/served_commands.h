@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "meeting.h"
+#include "podkit/conduit/answers.h"
 #include "podkit/conduit/raw_json.h"
 #include "podkit/conduit/schema.h"
 
@@ -20,7 +21,8 @@ class ServedCommands {
  public:
   using MakeSchema = CommandSchema (*)();
 
-  void Add(std::string_view name, MakeSchema make_schema);
+  // `answers` may be null; else it outlives this.
+  void Add(std::string_view name, MakeSchema make_schema, const AnswerStore* answers);
 
   // By name.
   std::vector<ServedCommand> List();
@@ -31,6 +33,7 @@ class ServedCommands {
  private:
   struct Served {
     MakeSchema make_schema;
+    const AnswerStore* answers;
     ServedCommand summary;
     RawJson schema;
   };

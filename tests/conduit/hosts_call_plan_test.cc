@@ -93,6 +93,30 @@ TEST_CASE("CallPlan repeats what may have been executed where that does no harm"
   CHECK(bed.finish->maybe_executed);
 }
 
+TEST_CASE("CallPlan waits for the first call with the same key, as long as there is time",
+          "[conduit][hosts]") {
+  Bed bed({.has_idempotency_key = true, .max_attempts = 2}, {.share = 0, .floor_per_second = 0});
+  // More often than attempts and budget allow.
+  int attempt = 0;
+  while (bed.now < kStart + absl::Seconds(8)) {
+    const absl::Time before = bed.now;
+    bed.Do(bed.plan->StillRunning(attempt, absl::Milliseconds(500), bed.now));
+    REQUIRE_FALSE(bed.finish);
+    bed.Fire();
+    CHECK(bed.now - before >= absl::Milliseconds(500));
+    CHECK(bed.Wants(Kind::kStart, ++attempt));
+  }
+  CHECK(attempt > 5);
+  bed.Do(bed.plan->StillRunning(attempt, absl::Seconds(3), bed.now));
+  REQUIRE(bed.finish);
+  CHECK(bed.finish->end == End::kAttempt);
+  CHECK(bed.finish->maybe_executed);
+  // Never again means that.
+  Bed once({.has_idempotency_key = true, .max_attempts = 1});
+  once.Do(once.plan->StillRunning(0, absl::Milliseconds(1), once.now));
+  CHECK(once.finish);
+}
+
 TEST_CASE("CallPlan takes every answer for the end", "[conduit][hosts]") {
   const auto outcome = GENERATE(Outcome::kOk, Outcome::kDeclaredError, Outcome::kInternalError,
                                 Outcome::kNotImplemented);

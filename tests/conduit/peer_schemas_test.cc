@@ -189,6 +189,29 @@ TEST_CASE("What a newer host says in unknown words is no reason to refuse", "[co
   CHECK(described({.schemas = {{"eat-cheez", {ToJson(SchemaOf<EatCheez>())}}}}) == Step::kSend);
 }
 
+TEST_CASE("A host says for each command where its answers are kept", "[conduit][peers][keys]") {
+  PeerSchemas peers;
+  const auto answers = [&](const char* command) { return peers.AnswersOf(kPeer, command); };
+  CHECK_FALSE(answers("kept"));
+  peers.Met(kPeer,
+            {.version = "7.1",
+             .commands = {{"kept", 1, "x", "id", absl::Minutes(5)},
+                          {"not-kept", 1, "x"},
+                          {"id-too-long", 1, "x", std::string(65, 'i'), absl::Minutes(5)}}},
+            kNow);
+  REQUIRE(answers("kept"));
+  CHECK(answers("kept")->id == "id");
+  CHECK(answers("kept")->window == absl::Minutes(5));
+  for (const char* const none : {"not-kept", "id-too-long", "not-served"}) {
+    CHECK_FALSE(answers(none));
+  }
+  // Once it is another one.
+  peers.Met(kPeer, {.version = "7.1", .commands = {{"kept", 1, "x", "id2", {}}}}, kNow);
+  CHECK(answers("kept")->id == "id2");
+  peers.Silent(kPeer, kNow);
+  CHECK_FALSE(answers("kept"));
+}
+
 TEST_CASE("A host cannot make others remember without end", "[conduit][peers]") {
   Calling calling;
   Theirs theirs;

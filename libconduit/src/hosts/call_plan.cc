@@ -69,6 +69,21 @@ CallPlan::Actions CallPlan::Redirected(int attempt, absl::Time now) {
   return actions;
 }
 
+CallPlan::Actions CallPlan::StillRunning(int attempt, absl::Duration retry_after, absl::Time now) {
+  Actions actions;
+  if (finished_ || !TakeBack(attempt)) return actions;
+  maybe_executed_ = true;
+  const absl::Duration wait = std::max(backoff_.Next(random_), retry_after);
+  if (options_.max_attempts > 1 && now + wait < options_.deadline) {
+    --counted_;
+    repeat_at_ = now + wait;
+    SetTimer(actions);
+  } else {
+    Finish(CallAction::End::kAttempt, attempt, actions);
+  }
+  return actions;
+}
+
 CallPlan::Actions CallPlan::HedgeNotStarted(int attempt, absl::Time now) {
   return Ended(attempt, Outcome::kNotExecuted, std::nullopt, now);
 }

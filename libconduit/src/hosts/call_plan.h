@@ -26,7 +26,7 @@ namespace podkit::conduit::internal {
 struct CallPlanOptions {
   absl::Time deadline;
   Effect effect = Effect::kWrite;
-  bool has_idempotency_key = false;  // The responder keeps the answer: repeating is safe.
+  bool has_idempotency_key = false;  // Repeating is safe, where the responder keeps the answer.
   int max_attempts = 3;              // With the first one and the hedge; without redirects.
   int max_redirects = 3;
   BackoffOptions backoff = {};
@@ -77,6 +77,11 @@ class CallPlan {
 
   // Attempt `attempt` was not executed: another host was named that can. It is asked at once.
   Actions Redirected(int attempt, absl::Time now);
+
+  // Attempt `attempt` was not executed, because one with the same key still is: it is repeated
+  // after `retry_after` or longer. That counts neither as an attempt nor in the budget, for it
+  // costs the host next to nothing.
+  Actions StillRunning(int attempt, absl::Duration retry_after, absl::Time now);
 
   // There is no host left for the hedge that kStart asked for.
   Actions HedgeNotStarted(int attempt, absl::Time now);

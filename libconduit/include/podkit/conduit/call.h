@@ -23,6 +23,7 @@ struct StoreToken {
 };
 
 struct CallContext;
+struct KeyedCall;
 
 struct CallOptions {
   absl::Duration timeout = absl::Seconds(10);
@@ -30,15 +31,18 @@ struct CallOptions {
   std::string actor = {};
   // Ends the call early, here and, as soon as it can be told, at the responder.
   std::stop_token stop = {};
-  // Makes a write safe to repeat: the other pod answers the same key of the same pod only once, and
-  // then with the same answer. UTF-8, at most 128 bytes.
+  // Makes a write safe to repeat, where the other pod keeps answers (answers.h): it executes calls
+  // with the same key of the same pod once, and gives the others the same answer. For one call and
+  // its repeats: with other arguments it is KeyReused. UTF-8, at most 128 bytes.
   std::string key = {};
+  // Gives a write a key of its own, unless it has one: so it is repeated when its answer is lost.
+  bool make_key = false;
   // For tracing: a W3C traceparent, passed on as it is; at most 128 bytes.
   std::string trace = {};
   std::optional<StoreToken> store_token = {};
   // How often it is sent at most; 1: never again. It is repeated only where that is safe: nothing
-  // was executed, or the command only reads or is idempotent, or there is a key. Hosts that could
-  // not be reached do not count.
+  // was executed, or the command only reads or is idempotent, or the other pod keeps its answer
+  // under its key. Hosts that could not be reached do not count, nor does StillRunning.
   int max_attempts = 3;
   // For Balance::kByKey: calls with the same one go to the same host.
   std::string balance_key = {};
@@ -64,6 +68,9 @@ struct CallContext {
   absl::Time deadline;
   std::stop_token stop = {};  // The caller wants the answer no more: stop when it is convenient.
   std::string key = {};       // "" if the caller gave none.
+  // Null unless the call has a key and its command an AnswerStore: a responder whose store does
+  // not do that by itself keeps its answer in the transaction of what it does.
+  const KeyedCall* keyed = nullptr;
   std::string trace = {};
   std::optional<StoreToken> store_token = {};
   std::string_view payload = {};         // The bytes beside the call's JSON.

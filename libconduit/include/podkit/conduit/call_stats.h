@@ -20,6 +20,16 @@ struct CallStats {
   std::array<int64_t, kLatencyBounds.size() + 1> latencies = {};  // Calls in each class.
 };
 
+// What became of calls with keys that other pods made, of commands whose answers are kept.
+struct KeyStats {
+  int64_t executed = 0;
+  int64_t repeats = 0;        // Answered with what was kept.
+  int64_t still_running = 0;  // Told to come back: StillRunning.
+  int64_t refused = 0;        // The key was another call's (KeyReused), or no room was left for it.
+  int64_t forgotten = 0;      // What they counted on was lost: AnswersForgotten.
+  int64_t held = 0;           // Keys that are held now.
+};
+
 struct CommandStats {
   std::string command;
   CallStats sent;      // To other pods.

@@ -53,8 +53,9 @@ constexpr bool IsWireName(std::string_view name) {
 
 // Members of the envelope; a target may not use them.
 constexpr bool IsEnvelopeMember(std::string_view name) {
-  for (const std::string_view taken : {"action", "actor", "timeout_ms", "arguments", "keywords",
-                                       "call", "key", "trace", "store_token", "stream", "use"}) {
+  for (const std::string_view taken :
+       {"action", "actor", "timeout_ms", "arguments", "keywords", "call", "key", "answers", "trace",
+        "store_token", "stream", "use"}) {
     if (name == taken) return true;
   }
   return false;

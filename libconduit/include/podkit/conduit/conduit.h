@@ -27,6 +27,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "podkit/conduit/answers.h"
 #include "podkit/conduit/balance.h"
 #include "podkit/conduit/call.h"
 #include "podkit/conduit/call_codec.h"
@@ -82,6 +83,9 @@ struct HandleOptions {
   bool quick = false;
   // At a time; the next one is refused with Overloaded. 0: no limit of its own.
   size_t max_in_flight = 0;
+  // Keeps the answers of calls with keys, so that such a call is executed once; null: the keys are
+  // only handed to the responder. Outlives the calls that the conduit answers, and its Keys().
+  AnswerStore* answers = nullptr;
 };
 
 class Conduit {
@@ -138,6 +142,7 @@ class Conduit {
   void Answer(ReceivedCall call);
 
   std::vector<CommandStats> Stats() const;
+  KeyStats Keys() const;
 
   // The hosts of a pod as its calls found them, by name; none before the first call.
   std::vector<HostStatus> Hosts(std::string_view pod) const;

@@ -180,6 +180,40 @@ struct TooLate {
   static constexpr auto Fields() { return std::make_tuple(); }
 };
 
+// The same key was used for another call of the same pod: nothing was done. Use one key for one
+// call and its repeats.
+struct KeyReused {
+  static constexpr std::string_view kClass = "KeyReused";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kInvalidArgument;
+  std::string key;
+  std::string command;        // Of the call that was refused.
+  std::string first_command;  // Of the call that has the key; the same if it had other arguments.
+  static constexpr auto Fields() {
+    return std::make_tuple(Optional("key", &KeyReused::key),
+                           Optional("command", &KeyReused::command),
+                           Optional("first_command", &KeyReused::first_command));
+  }
+};
+
+// The first call with this key is being executed: repeat it after that time, with the key. The
+// conduit does that while there is time; OutcomeOf says kUnknown.
+struct StillRunning {
+  static constexpr std::string_view kClass = "StillRunning";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kUnavailable;
+  absl::Duration retry_after;
+  static constexpr auto Fields() {
+    return std::make_tuple(Optional("retry_after_ms", &StillRunning::retry_after));
+  }
+};
+
+// The caller counts on answers that are not kept here: another host has them, or a restart has
+// forgotten them. Nothing was done for this request. OutcomeOf says kNotExecuted.
+struct AnswersForgotten {
+  static constexpr std::string_view kClass = "AnswersForgotten";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kAborted;
+  static constexpr auto Fields() { return std::make_tuple(); }
+};
+
 // The call was made for a store whose write lock has gone to somebody else: nothing was done.
 struct StaleToken {
   static constexpr std::string_view kClass = "StaleToken";
