@@ -45,6 +45,11 @@ int FailProcess(std::string_view program, const absl::Status& status, int exit_c
   return exit_code;
 }
 
+int PrintAnswer(std::string_view text) {
+  fmt::print("{}", text);
+  return 0;
+}
+
 void PrepareProcess() {
   const sigset_t signals = OwnSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);

@@ -19,6 +19,9 @@ inline constexpr int kWrongUsage = 2;
 // One line on standard error, "<program>: <why>"; returns what the process ends with.
 int FailProcess(std::string_view program, const absl::Status& status, int exit_code);
 
+// Prints `text` on standard output; returns 0.
+int PrintAnswer(std::string_view text);
+
 // Before any thread is made: signals are taken by RunUntilStopped alone, writing to a closed
 // connection is no signal, and files are made for their owner only.
 void PrepareProcess();

@@ -47,13 +47,8 @@ int AllThreads(const LockdConfig& config) {
 }
 
 HttpServerOptions MakeHttpOptions(const LockdConfig& config, const Log& log) {
-  HttpServerOptions options;
-  options.address = config.listen.address;
-  options.port = config.listen.port;
-  options.tls_certificate_file = config.tls_certificate_file;
-  options.tls_key_file = config.tls_key_file;
+  HttpServerOptions options = ServingHttpOptions(config);
   options.worker_threads = AllThreads(config);
-  options.max_connections = config.max_connections;
   options.max_body_bytes = kMaxBodyBytes;
   options.log = HttpLog(log);
   return options;
@@ -180,9 +175,7 @@ LockServer::~LockServer() { Stop(absl::ZeroDuration()); }
 
 absl::Status LockServer::Check(const LockdConfig& config) {
   PODKIT_RETURN_IF_ERROR(LoadPods(config).status());
-  for (const std::string& file : {config.tls_certificate_file, config.tls_key_file}) {
-    if (!file.empty()) PODKIT_RETURN_IF_ERROR(ReadFile(file, size_t{1} << 20).status());
-  }
+  PODKIT_RETURN_IF_ERROR(CheckTlsFiles(config));
   return CheckToken(config.token_file, config.data, "lockd");
 }
 

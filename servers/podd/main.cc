@@ -4,12 +4,11 @@
 
 #include <memory>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "common/status_macros.h"
 #include "servers/common/log.h"
-#include "servers/common/run_server.h"
-#include "servers/common/settings.h"
+#include "servers/common/program.h"
 #include "servers/common/version.h"
 #include "servers/podd/config.h"
 #include "servers/podd/pod_server.h"
@@ -17,17 +16,7 @@
 namespace podkit::servers {
 namespace {
 
-constexpr std::string_view kProgram = "podd";
-constexpr absl::Duration kGrace = absl::Seconds(10);
-
-absl::StatusOr<PoddConfig> Configure(const PoddCommandLine& line) {
-  PoddSettings settings = line.settings;
-  if (!line.config_file.empty()) {
-    PODKIT_ASSIGN_OR_RETURN(const PoddSettings file, ReadSettings(line.config_file));
-    settings = MergeSettings(settings, file);
-  }
-  return CheckSettings(settings);
-}
+std::string Name(const PoddConfig& config) { return "pod " + config.pod; }
 
 void LogHints(const PoddConfig& config, spdlog::logger* log) {
   log->info("the operator's token is in '{}'", config.token_file);
@@ -39,44 +28,23 @@ void LogHints(const PoddConfig& config, spdlog::logger* log) {
   }
 }
 
-int Serve(const PoddConfig& config) {
+absl::Status Serve(const PoddConfig& config) {
   PrepareProcess();
-  const auto log = MakeLog("pod " + config.pod, config.log_level);
+  const auto log = MakeLog(Name(config), config.log_level);
+  PODKIT_ASSIGN_OR_RETURN(auto server, PodServer::Start(config, log));
   PoddConfig serving = config;
-  auto server = PodServer::Start(config, log);
-  if (!server.ok()) return FailProcess(kProgram, server.status(), kCannotRun);
-  serving.port = (*server)->port();
+  serving.listen.port = server->port();
   log->info("podd {} listening on {}, data in '{}'", kVersion, serving.url(), config.data);
   LogHints(config, log.get());
-  RunUntilStopped(
-      log, [&] { (*server)->Reload(); },
-      [&] {
-        (*server)->Stop(kGrace);
-        server->reset();
-      });
-  return 0;
+  RunUntilStopped(log, std::move(server));
+  return absl::OkStatus();
 }
 
-int Main(const std::vector<std::string>& arguments) {
-  const auto line = ParseCommandLine(arguments);
-  if (!line.ok()) return FailProcess(kProgram, line.status(), kWrongUsage);
-  if (const auto& answer = line->answer; answer.has_value()) {
-    fmt::print("{}", *answer);
-    return 0;
-  }
-  const auto config = Configure(*line);
-  if (!config.ok()) return FailProcess(kProgram, config.status(), kWrongUsage);
-  if (!line->check_config) return Serve(*config);
-  const absl::Status status = PodServer::Check(*config);
-  if (!status.ok()) return FailProcess(kProgram, status, kCannotRun);
-  fmt::print("the configuration is good: pod {} on {}, data in '{}'\n", config->pod, config->url(),
-             config->data);
-  return 0;
-}
+constexpr Work<PoddConfig> kWork = {.check = PodServer::Check, .name = Name, .serve = Serve};
 
 }  // namespace
 }  // namespace podkit::servers
 
 int main(int argc, char** argv) {
-  return podkit::servers::RunMain("podd", argc, argv, podkit::servers::Main);
+  return podkit::servers::RunProgram(podkit::servers::kPodd, podkit::servers::kWork, argc, argv);
 }

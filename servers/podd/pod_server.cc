@@ -37,7 +37,8 @@ absl::StatusOr<std::shared_ptr<conduit::Pods>> LoadPods(const PoddConfig& config
   conduit::Pod own;
   own.id = config.pod;
   PoddConfig reachable = config;
-  if (reachable.port == 0) reachable.port = 1;  // Not known yet, and nobody else uses it.
+  if (reachable.listen.port == 0)
+    reachable.listen.port = 1;  // Not known yet, and nobody else uses it.
   own.hosts = {reachable.url()};
   return conduit::Pods::Create({own}, config.pod);
 }
@@ -56,13 +57,7 @@ conduit::ConduitOptions MakeConduitOptions(const PoddConfig& config, const Log& 
 }
 
 HttpServerOptions MakeHttpOptions(const PoddConfig& config, const Log& log) {
-  HttpServerOptions options;
-  options.address = config.address;
-  options.port = config.port;
-  options.tls_certificate_file = config.tls_certificate_file;
-  options.tls_key_file = config.tls_key_file;
-  options.worker_threads = config.threads;
-  options.max_connections = config.max_connections;
+  HttpServerOptions options = ServingHttpOptions(config);
   options.max_body_bytes = config.max_body_bytes;
   options.log = HttpLog(log);
   return options;
@@ -183,9 +178,7 @@ PodServer::~PodServer() { Stop(absl::ZeroDuration()); }
 absl::Status PodServer::Check(const PoddConfig& config) {
   PODKIT_RETURN_IF_ERROR(LoadPods(config).status());
   PODKIT_RETURN_IF_ERROR(LoadUsers(config).status());
-  for (const std::string& file : {config.tls_certificate_file, config.tls_key_file}) {
-    if (!file.empty()) PODKIT_RETURN_IF_ERROR(ReadFile(file, size_t{1} << 20).status());
-  }
+  PODKIT_RETURN_IF_ERROR(CheckTlsFiles(config));
   PODKIT_RETURN_IF_ERROR(CheckHostsFrom(config));
   return CheckToken(config.token_file, config.data, "podd");
 }

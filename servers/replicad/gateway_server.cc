@@ -91,14 +91,8 @@ replica::GatewayOptions MakeGatewayOptions(const ReplicadConfig& config, replica
 }
 
 HttpServerOptions MakeHttpOptions(const ReplicadConfig& config, const Log& log) {
-  HttpServerOptions options;
-  options.address = config.address;
-  options.port = config.port;
-  options.tls_certificate_file = config.tls_certificate_file;
-  options.tls_key_file = config.tls_key_file;
+  HttpServerOptions options = ServingHttpOptions(config);
   options.io_threads = config.io_threads;
-  options.worker_threads = config.threads;
-  options.max_connections = config.max_connections;
   options.log = HttpLog(log);
   return options;
 }
@@ -295,9 +289,7 @@ GatewayServer::~GatewayServer() { Stop(absl::ZeroDuration()); }
 absl::Status GatewayServer::Check(const ReplicadConfig& config) {
   PODKIT_RETURN_IF_ERROR(ReadWritersFile(config.writers_file).status());
   PODKIT_RETURN_IF_ERROR(ReadDriverFile(config.driver_file, DataFolder(config)).status());
-  for (const std::string& file : {config.tls_certificate_file, config.tls_key_file}) {
-    if (!file.empty()) PODKIT_RETURN_IF_ERROR(ReadFile(file, size_t{1} << 20).status());
-  }
+  PODKIT_RETURN_IF_ERROR(CheckTlsFiles(config));
   return CheckKey(config);
 }
 
