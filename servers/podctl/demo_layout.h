@@ -21,7 +21,7 @@ struct DemoLayout {
   uint16_t port_a = 8201;
   uint16_t port_b = 8202;
   bool with_replica = false;
-  uint16_t port_gateway = 8301;
+  uint16_t port_gateway = 8401;
 
   std::string File(const std::string& name) const { return folder + "/" + name; }
   std::string settings() const { return File("podctl.json"); }

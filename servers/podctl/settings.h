@@ -2,7 +2,7 @@
 // and chunk gateways, what their replies are signed with, and who writes there with which key.
 //
 //   {"pods": [{"id": "A", "url": "http://127.0.0.1:8201", "token_file": "A/data/operator.token"}],
-//    "gateways": [{"id": "g1", "url": "http://127.0.0.1:8301", "public_key": "<64 digits>",
+//    "gateways": [{"id": "g1", "url": "http://127.0.0.1:8401", "public_key": "<64 digits>",
 //                  "writer": "ann", "key_file": "ann.key"}]}
 //
 // Paths are relative to the file's folder. `ca_file`, for https, is a PEM file to trust instead of

@@ -59,7 +59,7 @@ void AddDemoVerb(CommandLine* line) {
       ->type_name("PORT")
       ->check(CLI::Range(1, 65535));
   verb->add_flag("--with-replica", options->layout.with_replica, "Run a chunk gateway, too");
-  verb->add_option("--port-gateway", options->layout.port_gateway, "Port of the gateway [8301]")
+  verb->add_option("--port-gateway", options->layout.port_gateway, "Port of the gateway [8401]")
       ->type_name("PORT")
       ->check(CLI::Range(1, 65535));
   verb->add_option("--examples", options->examples,

@@ -333,7 +333,7 @@ void AddChunkVerbs(CommandLine* line) {
            "A chunk is called VOLUME/FILE.VERSION/BLOCK.VERSION, or\n"
            "VOLUME/FILE.VERSION/manifest.SECONDS.NANOSECONDS. The gateways are those of the\n"
            "configuration:\n"
-           "  {\"gateways\": [{\"id\": \"g1\", \"url\": \"http://127.0.0.1:8301\",\n"
+           "  {\"gateways\": [{\"id\": \"g1\", \"url\": \"http://127.0.0.1:8401\",\n"
            "                 \"public_key\": \"<see replicad's log>\", \"writer\": \"ann\",\n"
            "                 \"key_file\": \"ann.key\"}]}"});
   auto [keygen, keygen_options] =

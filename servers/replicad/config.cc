@@ -17,12 +17,12 @@ constexpr std::string_view kDescription =
     "replicad serves one chunk gateway: signed requests put, delete and rename, anybody gets.\n"
     "Its chunks are kept by a driver, in worker processes.\n"
     "\n"
-    "With no configuration at all it is gateway g1 on 127.0.0.1:8301, keeps its chunks in\n"
+    "With no configuration at all it is gateway g1 on 127.0.0.1:8401, keeps its chunks in\n"
     "./podkit-chunks, and lets nobody write.\n";
 
 constexpr std::string_view kFooter = R"(Configuration file:
   One JSON object whose members are named like the flags, with '_' for '-':
-    {"gateway": "g1", "listen": "127.0.0.1:8301", "data": "data",
+    {"gateway": "g1", "listen": "127.0.0.1:8401", "data": "data",
      "writers_file": "writers.json", "driver_file": "driver.json"}
   Its paths are relative to its folder. A flag goes before the file.
 

@@ -1,6 +1,6 @@
 // What replicad is told: by flags, by a JSON file, or not at all.
 //
-//   {"gateway": "g1", "listen": "127.0.0.1:8301", "data": "data", "writers_file": "writers.json"}
+//   {"gateway": "g1", "listen": "127.0.0.1:8401", "data": "data", "writers_file": "writers.json"}
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct ReplicadSettings : ServingSettings {
 // The settings with defaults, checked.
 struct ReplicadConfig : ServingConfig {
   ReplicadConfig()
-      : ServingConfig{.listen = {.port = 8301}, .data = "podkit-chunks", .threads = 16} {}
+      : ServingConfig{.listen = {.port = 8401}, .data = "podkit-chunks", .threads = 16} {}
 
   std::string gateway = "g1";
   std::string writers_file;  // Empty: nobody writes.

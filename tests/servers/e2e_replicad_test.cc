@@ -73,7 +73,7 @@ TEST_CASE("replicad --check-config changes nothing", "[e2e][replicad]") {
   const TempDir folder;
   const ProcessResult result = RunReplicad(folder, {"--check-config"});
   CHECK(result.exit_code == 0);
-  CHECK_THAT(result.out, Catch::Contains("gateway g1 on http://127.0.0.1:8301"));
+  CHECK_THAT(result.out, Catch::Contains("gateway g1 on http://127.0.0.1:8401"));
   CHECK(!std::filesystem::exists(folder.File("podkit-chunks")));
   CHECK_THAT(RunReplicad(folder, {"--help"}).out, Catch::Contains("--writers-file"));
 }

@@ -52,7 +52,7 @@ std::optional<ClientError> ErrorOf(const absl::Status& status);
 absl::Duration RetryAfter(const absl::Status& status);
 
 struct ReplicaClientOptions {
-  std::string url;        // "http://127.0.0.1:8301"
+  std::string url;        // "http://127.0.0.1:8401"
   std::string gateway;    // Its id,
   PublicKey gateway_key;  // and what its replies are signed with.
   std::string writer;     // Who signs requests, and with what.
