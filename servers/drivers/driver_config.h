@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -22,7 +23,7 @@ inline void* Refuse(std::string_view why, char* error, size_t error_size) {
 // The text member `name` of the JSON object `json`; "" if there is none.
 inline std::string TextMember(const char* json, const char* name) {
   rapidjson::Document document;
-  document.Parse(json);
+  document.Parse(json, std::strlen(json));  // Without its length it is read beyond its end.
   if (document.HasParseError() || !document.IsObject()) return {};
   const auto member = document.FindMember(name);
   if (member == document.MemberEnd() || !member->value.IsString()) return {};
