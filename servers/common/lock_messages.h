@@ -1,4 +1,4 @@
-// What lockd says of itself in the operator's API: lockd writes it, clients read it. Locks, events
+// What lockd says of itself in the operator's API: lockd writes it, podctl reads it. Locks, events
 // and audit lines travel as podkit/lock/wire_types.h has them.
 #pragma once
 

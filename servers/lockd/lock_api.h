@@ -1,4 +1,4 @@
-// The operator's API of lockd, as JSON over HTTP.
+// The operator's API of lockd, which podctl lock uses, as JSON over HTTP.
 //
 // Every request carries "Authorization: Bearer <token>"; without it the answer is 401, whatever the
 // rest says. docs/operations.md lists the routes.

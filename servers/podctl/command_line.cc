@@ -162,6 +162,7 @@ void AddAllVerbs(CommandLine* line) {
   AddAttachmentVerbs(line);
   AddSharingVerbs(line);
   AddDelegateVerbs(line);
+  AddLockVerbs(line);
   AddChunkVerbs(line);
   AddDemoVerb(line);
 }

@@ -59,6 +59,7 @@ void AddObjectVerbs(CommandLine* line);
 void AddAttachmentVerbs(CommandLine* line);
 void AddSharingVerbs(CommandLine* line);
 void AddDelegateVerbs(CommandLine* line);
+void AddLockVerbs(CommandLine* line);
 void AddChunkVerbs(CommandLine* line);
 void AddDemoVerb(CommandLine* line);
 

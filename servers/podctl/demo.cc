@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -90,6 +91,9 @@ class Demo {
     if (layout_.with_replica) {
       PODKIT_RETURN_IF_ERROR(CheckPortIsFree(layout_.port_gateway, "--port-gateway"));
     }
+    if (layout_.with_lockd) {
+      PODKIT_RETURN_IF_ERROR(CheckPortIsFree(layout_.port_lockd, "--port-lockd"));
+    }
     PODKIT_RETURN_IF_ERROR(WriteDemoFiles(layout_));
     absl::Status status = StartAndFill();
     if (status.ok()) {
@@ -115,6 +119,7 @@ class Demo {
     for (const char* id : {"A", "B"}) PODKIT_RETURN_IF_ERROR(StartPod(id));
     for (const char* id : {"A", "B"}) PODKIT_RETURN_IF_ERROR(WaitUntilReady(id));
     if (layout_.with_replica) PODKIT_RETURN_IF_ERROR(RunGateway());
+    if (layout_.with_lockd) PODKIT_RETURN_IF_ERROR(RunLockd());
     Say(fmt::format(
         "pod A on http://127.0.0.1:{}, pod B on http://127.0.0.1:{}, everything in '{}'",
         layout_.port_a, layout_.port_b, layout_.folder));
@@ -124,40 +129,50 @@ class Demo {
     return ShowOtherSide();
   }
 
-  absl::Status StartPod(const std::string& id) {
-    PODKIT_ASSIGN_OR_RETURN(auto process, ChildProcess::Start({options_.podd, "--config",
-                                                               layout_.File(id + "/podd.json")},
-                                                              LogFile(id)));
-    running_.push_back({"pod " + id, LogFile(id), std::move(process)});
+  // The server called `name` for people, whose files are in `folder`.
+  absl::Status StartServer(const std::string& name, const std::string& program,
+                           const std::string& folder) {
+    const std::string file =
+        layout_.File(folder + "/" + std::filesystem::path(program).filename().string());
+    PODKIT_ASSIGN_OR_RETURN(
+        auto process, ChildProcess::Start({program, "--config", file + ".json"}, file + ".log"));
+    running_.push_back({name, file + ".log", std::move(process)});
     return absl::OkStatus();
   }
 
-  absl::Status RunGateway() {
-    const std::string log = layout_.File("G/replicad.log");
-    PODKIT_ASSIGN_OR_RETURN(
-        auto process,
-        ChildProcess::Start({options_.replicad, "--config", layout_.File("G/replicad.json")}, log));
-    running_.push_back({"the gateway", log, std::move(process)});
-    PODKIT_ASSIGN_OR_RETURN(const Settings settings, LoadSettings(layout_.settings()));
-    PODKIT_ASSIGN_OR_RETURN(const auto client, ConnectGateway(settings, "g1"));
-    absl::Status status;
-    for (const absl::Time end = absl::Now() + kLongestStart; absl::Now() < end;) {
-      status = client->Status(absl::Now() + absl::Seconds(5)).status();
-      if (status.ok()) break;
-      PODKIT_RETURN_IF_ERROR(Pause(kPause));
-    }
-    if (status.ok()) Say(fmt::format("gateway g1 on http://127.0.0.1:{}", layout_.port_gateway));
-    return status;
+  absl::Status StartPod(const std::string& id) {
+    return StartServer("pod " + id, options_.podd, id);
   }
 
-  std::string LogFile(const std::string& id) const { return layout_.File(id + "/podd.log"); }
+  absl::Status RunGateway() {
+    PODKIT_RETURN_IF_ERROR(StartServer("the gateway", options_.replicad, "G"));
+    PODKIT_ASSIGN_OR_RETURN(const Settings settings, LoadSettings(layout_.settings()));
+    PODKIT_ASSIGN_OR_RETURN(const auto client, ConnectGateway(settings, "g1"));
+    PODKIT_RETURN_IF_ERROR(
+        WaitUntil([&] { return client->Status(absl::Now() + absl::Seconds(5)).status(); }));
+    Say(fmt::format("gateway g1 on http://127.0.0.1:{}", layout_.port_gateway));
+    return absl::OkStatus();
+  }
+
+  absl::Status RunLockd() {
+    PODKIT_RETURN_IF_ERROR(StartServer("the lock directory", options_.lockd, "locks"));
+    PODKIT_RETURN_IF_ERROR(WaitUntilReady("locks"));
+    Say(fmt::format("lock directory on http://127.0.0.1:{}", layout_.port_lockd));
+    return absl::OkStatus();
+  }
 
   absl::Status WaitUntilReady(const std::string& id) {
     Session session = As("", id);
+    return WaitUntil(
+        [&] { return session.Call({.path = {"status"}, .timeout = absl::Seconds(5)}).status(); });
+  }
+
+  // Tries until it works, or for kLongestStart.
+  absl::Status WaitUntil(const std::function<absl::Status()>& works) {
     absl::Status status;
     for (const absl::Time end = absl::Now() + kLongestStart; absl::Now() < end;) {
-      status = session.Call({.path = {"status"}, .timeout = absl::Seconds(5)}).status();
-      if (status.ok()) return status;
+      status = works();
+      if (status.ok()) break;
       PODKIT_RETURN_IF_ERROR(Pause(kPause));
     }
     return status;
@@ -243,7 +258,7 @@ class Demo {
       PODKIT_RETURN_IF_ERROR(Pause(kPause));
     }
     return absl::DeadlineExceededError(
-        fmt::format("the invitation does not reach pod B: see '{}'", LogFile("A")));
+        fmt::format("the invitation does not reach pod B: see '{}'", layout_.File("A/podd.log")));
   }
 
   absl::Status ShowOtherSide() {
@@ -292,6 +307,7 @@ class Demo {
           "  podctl chunk get demo/1F.0/0.0\n"
           "  podctl chunk status\n";
     }
+    if (layout_.with_lockd) text += "  podctl lock list\n  podctl lock watch\n";
     text += fmt::format("  podctl --as {} notifications\n  podctl --help\n", kDemoOwner);
     Say(text + "\nCtrl-C stops everything. The next start finds everything again.");
   }

@@ -1,5 +1,5 @@
-// Two pods with a demo directory of users, filled with calendars, and a chunk gateway if the layout
-// has one, running until a signal.
+// Two pods with a demo directory of users, filled with calendars, and what else the layout has,
+// running until a signal.
 #pragma once
 
 #include <string>
@@ -14,6 +14,7 @@ struct DemoOptions {
   std::string calendars;  // The folder to import.
   std::string podd;       // The programs.
   std::string replicad;
+  std::string lockd;
 };
 
 // Blocks SIGINT, SIGTERM and SIGCHLD and returns after one of the first two, or when a pod dies,

@@ -33,12 +33,18 @@ std::string PodsFile(const DemoLayout& layout) {
 }
 
 std::string PodctlFile(const DemoLayout& layout, std::string_view gateways) {
+  std::string locks;
+  if (layout.with_lockd) {
+    locks = fmt::format(R"(,
+  {{"id": "locks", "url": "http://127.0.0.1:{}", "token_file": "locks/data/operator.token"}})",
+                        layout.port_lockd);
+  }
   return fmt::format(R"({{"pods": [
   {{"id": "A", "url": "http://127.0.0.1:{}", "token_file": "A/data/operator.token"}},
-  {{"id": "B", "url": "http://127.0.0.1:{}", "token_file": "B/data/operator.token"}}
+  {{"id": "B", "url": "http://127.0.0.1:{}", "token_file": "B/data/operator.token"}}{}
 ]{}}}
 )",
-                     layout.port_a, layout.port_b, gateways);
+                     layout.port_a, layout.port_b, locks, gateways);
 }
 
 // Makes the key if it is missing; its public half.
@@ -77,6 +83,29 @@ absl::StatusOr<std::string> WriteGateway(const DemoLayout& layout) {
                      layout.port_gateway, gateway_key);
 }
 
+// The pods share a key with the directory each, for it must tell them apart.
+absl::Status WriteLockd(const DemoLayout& layout) {
+  for (const char* key : {"keys/a-locks.key", "keys/b-locks.key"}) {
+    PODKIT_RETURN_IF_ERROR(servers::EnsureSecret(layout.File(key)));
+  }
+  PODKIT_RETURN_IF_ERROR(servers::MakeFolder(layout.File("locks")));
+  PODKIT_RETURN_IF_ERROR(
+      servers::WriteFile(layout.File("locks/pods.json"),
+                         fmt::format(R"({{"pods": [
+  {{"id": "locks", "hosts": ["http://127.0.0.1:{}"]}},
+  {{"id": "A", "hosts": ["http://127.0.0.1:{}"], "key_files": ["../keys/a-locks.key"]}},
+  {{"id": "B", "hosts": ["http://127.0.0.1:{}"], "key_files": ["../keys/b-locks.key"]}}
+]}}
+)",
+                                     layout.port_lockd, layout.port_a, layout.port_b)));
+  return servers::WriteFile(layout.File("locks/lockd.json"), fmt::format(R"({{"pod": "locks",
+ "listen": "127.0.0.1:{}",
+ "data": "data",
+ "pods_file": "pods.json"}}
+)",
+                                                                         layout.port_lockd));
+}
+
 absl::Status WritePod(const DemoLayout& layout, const std::string& id, uint16_t port) {
   PODKIT_RETURN_IF_ERROR(servers::MakeFolder(layout.File(id)));
   return servers::WriteFile(layout.File(id + "/podd.json"), fmt::format(R"({{"pod": "{}",
@@ -102,6 +131,7 @@ absl::Status WriteDemoFiles(const DemoLayout& layout) {
   if (layout.with_replica) {
     PODKIT_ASSIGN_OR_RETURN(gateways, WriteGateway(layout));
   }
+  if (layout.with_lockd) PODKIT_RETURN_IF_ERROR(WriteLockd(layout));
   PODKIT_RETURN_IF_ERROR(servers::WriteFile(layout.settings(), PodctlFile(layout, gateways)));
   PODKIT_RETURN_IF_ERROR(WritePod(layout, "A", layout.port_a));
   return WritePod(layout, "B", layout.port_b);

@@ -7,6 +7,11 @@
 // and a chunk gateway, if there is to be one:
 //
 //   keys/writer.key  G/replicad.json  G/writers.json  G/gateway.key  G/replicad.log  G/data/...
+//
+// and a lock directory, whose pods file has the pods A and B:
+//
+//   keys/a-locks.key  keys/b-locks.key  locks/lockd.json  locks/pods.json  locks/lockd.log
+//   locks/data/...
 #pragma once
 
 #include <cstdint>
@@ -22,6 +27,8 @@ struct DemoLayout {
   uint16_t port_b = 8202;
   bool with_replica = false;
   uint16_t port_gateway = 8401;
+  bool with_lockd = false;
+  uint16_t port_lockd = 8301;
 
   std::string File(const std::string& name) const { return folder + "/" + name; }
   std::string settings() const { return File("podctl.json"); }

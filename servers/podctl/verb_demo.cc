@@ -31,7 +31,8 @@ absl::Status Run(const Options& options) {
   return RunDemo({.layout = options.layout,
                   .calendars = calendars,
                   .podd = (self.parent_path() / "podd").string(),
-                  .replicad = (self.parent_path() / "replicad").string()});
+                  .replicad = (self.parent_path() / "replicad").string(),
+                  .lockd = (self.parent_path() / "lockd").string()});
 }
 
 }  // namespace
@@ -60,6 +61,10 @@ void AddDemoVerb(CommandLine* line) {
       ->check(CLI::Range(1, 65535));
   verb->add_flag("--with-replica", options->layout.with_replica, "Run a chunk gateway, too");
   verb->add_option("--port-gateway", options->layout.port_gateway, "Port of the gateway [8401]")
+      ->type_name("PORT")
+      ->check(CLI::Range(1, 65535));
+  verb->add_flag("--with-lockd", options->layout.with_lockd, "Run a lock directory, too");
+  verb->add_option("--port-lockd", options->layout.port_lockd, "Port of the lock directory [8301]")
       ->type_name("PORT")
       ->check(CLI::Range(1, 65535));
   verb->add_option("--examples", options->examples,

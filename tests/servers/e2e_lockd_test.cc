@@ -159,6 +159,48 @@ TEST_CASE("lockd stops while callers wait, and tells them to come back", "[e2e][
   waiting.join();
 }
 
+TEST_CASE("podctl shows, asks for and breaks the locks of lockd", "[e2e][lockd][podctl]") {
+  LockdBed bed;
+  bed.Write("podctl.json", fmt::format(R"({{"pods": [{{"id": "locks", "url": "{}",
+                "token_file": "data/operator.token"}}]}})",
+                                       bed.url()));
+  bed.Start();
+  conduit::HttpTransport transport;
+  conduit::Conduit conduit(bed.PodsOfA(), &transport);
+  const auto directory = Ask(conduit);
+  const lock::SessionRequest session = {.id = "s1", .host = "A/one"};
+  REQUIRE(directory->OpenSession(session).status() == absl::OkStatus());
+  const auto grant = ValueOf(
+      directory->Acquire({.session = "s1", .request_id = "a", .store = "ann", .create = true}));
+  const auto podctl = [&](std::vector<std::string> words) {
+    words.insert(words.begin(),
+                 {PODKIT_PODCTL, "--config", bed.folder().File("podctl.json"), "lock"});
+    return RunProcess(words);
+  };
+  CHECK_THAT(podctl({"list"}).out, Catch::Contains("A/one"));
+  CHECK_THAT(podctl({"list", "--host", "A/two"}).out, Catch::Contains("no locks"));
+  CHECK_THAT(podctl({"show", "ann"}).out,
+             Catch::Contains(fmt::format("store ann, token {}: A/one", grant.token)));
+  CHECK_THAT(podctl({"show", "bob"}).err, Catch::Contains("'bob'"));
+  CHECK(podctl({"show", "bob"}).exit_code == 1);
+  CHECK(podctl({"steal", "ann"}).exit_code == 2);
+  CHECK(podctl({"hand-over", "ann", "--by", "root", "--reason", "maintenance"}).exit_code == 0);
+  const auto notices = ValueOf(directory->WaitForNotices("s1", {}, absl::ZeroDuration())).notices;
+  REQUIRE(notices.size() == 1);
+  CHECK(notices[0].from == "root");
+  CHECK(notices[0].reason == "maintenance");
+  ProcessUnderTest watch(std::vector<std::string>{PODKIT_PODCTL, "--config",
+                                                  bed.folder().File("podctl.json"), "lock", "watch",
+                                                  "--for", "600"});
+  watch.WaitForOut("watching");
+  CHECK_THAT(podctl({"break", "ann", "--by", "root", "--reason", "it hangs"}).out,
+             Catch::Contains("is broken"));
+  watch.WaitForOut("broken");
+  const ProcessResult audit = podctl({"audit"});
+  CHECK_THAT(audit.out, Catch::Contains("it hangs") && Catch::Contains("root"));
+  CHECK_THAT(bed.lockd().Err(), Catch::Contains("it hangs"));
+}
+
 // What the hosts of one test were told.
 struct Told {
   Mutex mutex;
