@@ -11,7 +11,7 @@ cd "$tree"
 plant() { mkdir -p "$(dirname "$1")"; printf '%b' "$2" >"$1"; }
 
 plant .clang-format 'BasedOnStyle: Google\nColumnLimit: 100\n'
-plant CMakeLists.txt 'fine.cc examples/fine/main.cc non_ascii.cc unfinished.cc using.cc mutex.cc todo.cc relative.cc format.cc long.cc tests/sleep.cc tests/fine/fine_test.cc\n'
+plant CMakeLists.txt 'fine.cc examples/fine/main.cc non_ascii.cc unfinished.cc using.cc mutex.cc todo.cc relative.cc format.cc long.cc tests/sleep.cc tests/name.cc tests/fine/fine_test.cc\n'
 plant libconduit/CMakeLists.txt 'src/library.cc\n'
 plant libstore/CMakeLists.txt 'src/user.cc src/boost.cc\n include/podkit/store/conditional.h include/podkit/store/curl.h\n'
 plant fine.cc '#include <string>\nint Fine() { return 0; }  // absl::Mutex is named in a comment only\n'
@@ -30,6 +30,7 @@ breach using.cc 1 'using namespace' 'using namespace std;\n'
 breach mutex.cc 1 'absl::Mutex: use common/mutex.h' 'absl::Mutex mutex;\n'
 breach todo.cc 1 'a TODO names its kind, TODO(perf), not a person' '// TODO(joe): later\n'
 breach tests/sleep.cc 1 'a sleep: wait for the event itself, or move a clock' 'void F() { absl::SleepFor(x); }\n'
+breach tests/name.cc 1 "a test's name with ';': ctest would not find it" 'TEST_CASE("It fails; or not", "[x]") {}\n'
 breach once.h 1 'no #pragma once' 'int Once();\n'
 breach long.cc 501 'longer than 500 lines' "$(printf '//\\n%.0s' {1..501})"
 breach libstore/include/podkit/store/conditional.h 2 '#if in a public header' \
