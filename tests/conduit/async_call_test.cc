@@ -16,7 +16,7 @@
 namespace podkit::conduit {
 namespace {
 
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 
 // Waits in its responder until the caller stops the call or the test lets it go.
 struct Wait {

@@ -10,7 +10,7 @@
 namespace podkit::conduit {
 namespace {
 
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 
 // Delivers to a receiver, through the hands of somebody in the middle.
 class Middle final : public SyncTransport {
@@ -34,7 +34,7 @@ class Middle final : public SyncTransport {
 
 // A calls B through the middle; what B executed is counted.
 struct Wire {
-  testing::FakeClock clock;
+  podkit::testing::FakeClock clock;
   LogLines log;
   Middle middle;
   Conduit a;
@@ -198,7 +198,7 @@ TEST_CASE("A request that was delayed is taken only within the clock skew",
 }
 
 TEST_CASE("Pods whose clocks differ too much do not talk", "[conduit][authentication]") {
-  testing::FakeClock other_clock(absl::FromUnixSeconds(1'700'000'000) + absl::Seconds(61));
+  podkit::testing::FakeClock other_clock(absl::FromUnixSeconds(1'700'000'000) + absl::Seconds(61));
   Wire wire;
   Conduit ahead(PodsOf("A"), &wire.middle, {.meet_hosts = false, .now = other_clock.function()});
   const absl::Status status = ahead.Call<Ping>("B").status();
@@ -248,7 +248,7 @@ TEST_CASE("Pods talk in every phase of a rotation of their key", "[conduit][auth
 }
 
 TEST_CASE("A key that is withdrawn stops working at once", "[conduit][authentication]") {
-  testing::FakeClock clock;
+  podkit::testing::FakeClock clock;
   internal::Authenticator a(PodsOf("A", {kKey}), absl::Seconds(60), clock.Now());
   internal::Authenticator b(PodsOf("B", {kOtherKey, kKey}), absl::Seconds(60), clock.Now());
   internal::Authenticator b_later(PodsOf("B", {kOtherKey}), absl::Seconds(60), clock.Now());
@@ -330,7 +330,7 @@ TEST_CASE("An unsigned answer proves nothing, whatever its status", "[conduit][a
 
 TEST_CASE("An authentic reply that makes no sense leaves the outcome unknown",
           "[conduit][authentication]") {
-  testing::FakeClock clock;
+  podkit::testing::FakeClock clock;
   internal::Authenticator b(PodsOf("B"), absl::Seconds(60), clock.Now());
   Middle middle;
   Conduit a(PodsOf("A"), &middle, {.meet_hosts = false, .now = clock.function()});

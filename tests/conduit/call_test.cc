@@ -11,7 +11,7 @@
 namespace podkit::conduit {
 namespace {
 
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 
 void ServeCheese(Conduit& conduit) {
   conduit.Handle<EatCheez>(

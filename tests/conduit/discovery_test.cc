@@ -13,8 +13,8 @@
 namespace podkit::conduit {
 namespace {
 
-using testing::TempDir;
-using testing::ValueOf;
+using podkit::testing::TempDir;
+using podkit::testing::ValueOf;
 
 using Hosts = std::vector<std::string>;
 
@@ -53,7 +53,7 @@ class ScriptSource final : public HostListSource {
 
 struct DiscoveryBed {
   std::shared_ptr<Pods> pods = TwoPods();
-  testing::FakeClock clock;
+  podkit::testing::FakeClock clock;
   Script first;
   Script second;
   std::vector<std::string> failures;
@@ -224,9 +224,9 @@ TEST_CASE("Discovery looks on a thread of its own, and at once when it is asked"
           "[conduit][discovery][threads]") {
   const auto pods = TwoPods();
   std::atomic<int> number = 0;
-  testing::LoopbackServer server([&](const testing::LoopbackRequest&) {
-    return testing::LoopbackReply{.body =
-                                      ListOf("\"http://b:" + std::to_string(++number + 10) + "\"")};
+  podkit::testing::LoopbackServer server([&](const podkit::testing::LoopbackRequest&) {
+    return podkit::testing::LoopbackReply{
+        .body = ListOf("\"http://b:" + std::to_string(++number + 10) + "\"")};
   });
   std::latch twice(2);
   const auto watch = pods->Watch([&](const std::vector<PodsEvent>&) {

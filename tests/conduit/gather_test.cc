@@ -13,7 +13,7 @@
 namespace podkit::conduit {
 namespace {
 
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 using Cheeses = Gather<EatCheez>;
 
 // Rates "gouda" with the pod's number; has no other cheese.

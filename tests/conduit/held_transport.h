@@ -119,13 +119,14 @@ class ManyPods {
       pods.push_back({.id = std::to_string(i), .keys = {KeyOf(i)}});
     }
     for (size_t i = 1; i <= count; ++i) AddServer(i);
-    a = std::make_unique<Conduit>(testing::ValueOf(Pods::Create(std::move(pods), "A")), &transport,
+    a = std::make_unique<Conduit>(podkit::testing::ValueOf(Pods::Create(std::move(pods), "A")),
+                                  &transport,
                                   ConduitOptions{.meet_hosts = false, .now = clock.function()});
   }
 
   Conduit& pod(size_t number) { return *servers_[number - 1]; }
 
-  testing::FakeClock clock;
+  podkit::testing::FakeClock clock;
   HeldTransport transport;
   std::unique_ptr<Conduit> a;
 
@@ -137,7 +138,8 @@ class ManyPods {
   void AddServer(size_t number) {
     const std::string id = std::to_string(number);
     const std::string key = KeyOf(number);
-    auto pods = testing::ValueOf(Pods::Create({{.id = "A", .keys = {key}}, {.id = id}}, id));
+    auto pods =
+        podkit::testing::ValueOf(Pods::Create({{.id = "A", .keys = {key}}, {.id = id}}, id));
     Conduit* server =
         servers_
             .emplace_back(std::make_unique<Conduit>(

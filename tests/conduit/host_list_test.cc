@@ -16,11 +16,11 @@ namespace podkit::conduit {
 namespace {
 
 using internal::ParseHostList;
-using testing::LoopbackReply;
-using testing::LoopbackRequest;
-using testing::LoopbackServer;
-using testing::TempDir;
-using testing::ValueOf;
+using podkit::testing::LoopbackReply;
+using podkit::testing::LoopbackRequest;
+using podkit::testing::LoopbackServer;
+using podkit::testing::TempDir;
+using podkit::testing::ValueOf;
 
 std::string ParseError(std::string text,
                        absl::StatusCode code = absl::StatusCode::kInvalidArgument) {
@@ -171,8 +171,8 @@ TEST_CASE("A URL that answers otherwise gives no list", "[conduit][discovery][ht
   CHECK(error({.action = LoopbackReply::Action::kStall}) ==
         absl::UnavailableError("Timeout was reached"));
   CHECK(error({.body = std::string(100, ' ')}) == absl::OkStatus());
-  const auto nobody = ValueOf(
-      HostListUrl("http://127.0.0.1:" + std::to_string(testing::FreePort()) + "/pods.json"));
+  const auto nobody = ValueOf(HostListUrl(
+      "http://127.0.0.1:" + std::to_string(podkit::testing::FreePort()) + "/pods.json"));
   CHECK(nobody->Fetch("", {}).status() == absl::UnavailableError("Couldn't connect to server"));
 }
 

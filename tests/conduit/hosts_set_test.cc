@@ -15,7 +15,7 @@
 namespace podkit::conduit::internal {
 namespace {
 
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 
 // The hosts of pod B, a clock that the test moves, and what was told of them.
 struct Bed {
@@ -60,14 +60,14 @@ struct Bed {
 };
 
 using Lines = std::vector<std::string>;
-using Names = std::set<std::string>;
+using HostNames = std::set<std::string>;
 
 TEST_CASE("HostSet follows several hosts that come and go in one advert", "[conduit][hosts]") {
   Bed bed;
   bed.set->Update({"h2", "h5", "h6", "h5"}, bed.now);
   CHECK(bed.events == Lines{"h1 removed", "h3 removed", "h4 removed", "h5 added", "h6 added"});
   CHECK(bed.last->pod == "B");
-  CHECK(bed.Picked() == Names{"h2", "h5", "h6"});
+  CHECK(bed.Picked() == HostNames{"h2", "h5", "h6"});
   bed.events.clear();
   bed.set->Update({"h6", "h5", "h2"}, bed.now);
   CHECK(bed.events.empty());
@@ -96,7 +96,7 @@ TEST_CASE("HostSet without hosts says that no connections are available", "[cond
 TEST_CASE("HostSet does not pick what a call tried, unless no other is well", "[conduit][hosts]") {
   Bed bed;
   const std::vector<std::string> tried{"h1", "h3"};
-  CHECK(bed.Picked({.tried = tried}) == Names{"h2", "h4"});
+  CHECK(bed.Picked({.tried = tried}) == HostNames{"h2", "h4"});
   const std::vector<std::string> all{"h1", "h2", "h3", "h4"};
   CHECK(bed.Picked({.tried = all}).size() == 4);
   CHECK(GetError<NoConnectionsAvailable>(
@@ -169,7 +169,7 @@ TEST_CASE("HostSet ejects a host whose calls fail, probes it once and takes it b
   CHECK(bed.last->reason == "2 calls in a row failed: connection refused");
   CHECK(bed.StatusOf("h2").state == HostState::kEjected);
   CHECK(bed.StatusOf("h2").since == bed.now);
-  CHECK(bed.Picked() == Names{"h1", "h3", "h4"});
+  CHECK(bed.Picked() == HostNames{"h1", "h3", "h4"});
   bed.now += absl::Seconds(3);
   std::vector<HostLease> leases;
   int to_h2 = 0;
@@ -183,7 +183,7 @@ TEST_CASE("HostSet ejects a host whose calls fail, probes it once and takes it b
   CHECK(bed.events == Lines{"h2 ejected", "h2 probed", "h2 back"});
   CHECK(bed.last->downtime == absl::Seconds(3));
   leases.clear();
-  CHECK(bed.Picked() == Names{"h1", "h2", "h3", "h4"});
+  CHECK(bed.Picked() == HostNames{"h1", "h2", "h3", "h4"});
 }
 
 TEST_CASE("HostSet takes every answer for a sign of life", "[conduit][hosts]") {
@@ -209,12 +209,12 @@ TEST_CASE("HostSet ignores ejection when more than half of the hosts are out", "
   Bed bed;
   bed.Fail("h1");
   bed.Fail("h2");
-  CHECK(bed.Picked() == Names{"h3", "h4"});
+  CHECK(bed.Picked() == HostNames{"h3", "h4"});
   bed.Fail("h3");
-  CHECK(bed.Picked() == Names{"h1", "h2", "h3", "h4"});
+  CHECK(bed.Picked() == HostNames{"h1", "h2", "h3", "h4"});
   // An answer brings a host back at once, and the panic ends.
   for (const char* host : {"h1", "h4"}) bed.Take(host).Ended(absl::OkStatus(), bed.now);
-  CHECK(bed.Picked() == Names{"h1", "h4"});
+  CHECK(bed.Picked() == HostNames{"h1", "h4"});
 }
 
 TEST_CASE("HostSet gives a disconnected host no calls until it is connected", "[conduit][hosts]") {
@@ -224,7 +224,7 @@ TEST_CASE("HostSet gives a disconnected host no calls until it is connected", "[
   bed.set->Disconnected("h1", "peer closed", bed.now);
   CHECK(bed.last->reason == "peer closed");
   bed.set->Disconnected("h1", "again", bed.now);
-  CHECK(bed.Picked() == Names{"h2"});
+  CHECK(bed.Picked() == HostNames{"h2"});
   CHECK_FALSE(bed.set->Take("h1", bed.now).ok());
   bed.set->Disconnected("h2", "peer closed", bed.now);
   CHECK_FALSE(bed.set->available());
@@ -234,7 +234,7 @@ TEST_CASE("HostSet gives a disconnected host no calls until it is connected", "[
   CHECK(bed.set->available());
   CHECK(bed.last->downtime == absl::Seconds(7));
   CHECK(bed.StatusOf("h1").connection == HostConnection::kConnected);
-  CHECK(bed.Picked() == Names{"h1"});
+  CHECK(bed.Picked() == HostNames{"h1"});
   bed.set->Connected("unknown", bed.now);
   CHECK(bed.events == Lines{"h1 connected", "h1 disconnected", "h2 disconnected", "h1 connected"});
 }
@@ -243,11 +243,11 @@ TEST_CASE("HostSet spares a host that refused until its time has come", "[condui
   Bed bed({"h1", "h2"});
   for (int i = 0; i < 10; ++i) bed.Take("h1").Refused(absl::Seconds(5), bed.now);
   CHECK(bed.events.empty());
-  CHECK(bed.Picked() == Names{"h2"});
+  CHECK(bed.Picked() == HostNames{"h2"});
   const std::vector<std::string> tried{"h2"};
-  CHECK(bed.Picked({.tried = tried}) == Names{"h1"});
+  CHECK(bed.Picked({.tried = tried}) == HostNames{"h1"});
   bed.now += absl::Seconds(5);
-  CHECK(bed.Picked() == Names{"h1", "h2"});
+  CHECK(bed.Picked() == HostNames{"h1", "h2"});
 }
 
 TEST_CASE("HostSet prefers the host that answers sooner", "[conduit][hosts]") {
@@ -260,16 +260,16 @@ TEST_CASE("HostSet prefers the host that answers sooner", "[conduit][hosts]") {
   bed.now = begin + absl::Milliseconds(400);
   CHECK(bed.StatusOf("h1").latency == absl::Milliseconds(400));
   const HostLease end_of_slow = std::move(slow);
-  CHECK(bed.Picked() == Names{"h2"});
+  CHECK(bed.Picked() == HostNames{"h2"});
 }
 
 TEST_CASE("HostSet sends a key to its host, to another one while that is out, and back",
           "[conduit][hosts]") {
   Bed bed({"h1", "h2", "h3"}, {.balance = Balance::kByKey});
-  const Names home = bed.Picked({.key = "store-1"});
+  const HostNames home = bed.Picked({.key = "store-1"});
   REQUIRE(home.size() == 1);
   bed.Fail(*home.begin());
-  const Names other = bed.Picked({.key = "store-1"});
+  const HostNames other = bed.Picked({.key = "store-1"});
   CHECK(other.size() == 1);
   CHECK(other != home);
   bed.Take(*home.begin()).Ended(absl::OkStatus(), bed.now);

@@ -23,11 +23,11 @@
 namespace podkit::conduit {
 namespace {
 
-using testing::FreePort;
-using testing::LoopbackReply;
-using testing::LoopbackRequest;
-using testing::LoopbackServer;
-using testing::ValueOf;
+using podkit::testing::FreePort;
+using podkit::testing::LoopbackReply;
+using podkit::testing::LoopbackRequest;
+using podkit::testing::LoopbackServer;
+using podkit::testing::ValueOf;
 using Action = LoopbackReply::Action;
 
 const WireRequest kRequest{
@@ -36,7 +36,7 @@ const WireRequest kRequest{
 // A server that does what the test says and keeps what it got. Thread-safe.
 class Server {
  public:
-  explicit Server(const testing::LoopbackOptions& options = {}) {
+  explicit Server(const podkit::testing::LoopbackOptions& options = {}) {
     server_ = std::make_unique<LoopbackServer>(
         [this](const LoopbackRequest& request) { return Answer(request); }, options);
   }
@@ -357,7 +357,7 @@ TEST_CASE("HttpTransport is used by many threads at the same time", "[conduit][h
 
 TEST_CASE("HttpTransport speaks TLS and trusts only the authority of the pod",
           "[conduit][http][tls]") {
-  testing::TempDir directory;
+  podkit::testing::TempDir directory;
   const auto certificate = [&](const std::string& name, const std::string& subject) {
     const std::string command =
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "

@@ -9,7 +9,7 @@ namespace podkit::conduit {
 namespace {
 
 using Kind = JsonValue::Kind;
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 
 JsonDocument Parsed(std::string text) { return ValueOf(JsonDocument::Parse(std::move(text))); }
 

@@ -26,7 +26,7 @@ int64_t Received(const Conduit& conduit, std::string_view command) {
 
 // Pod B with two hosts, each a server of its own, behind an in-process network.
 struct TwoHosts {
-  testing::FakeClock clock;
+  podkit::testing::FakeClock clock;
   InProcessNetwork network;
   Conduit a{PodsOf("A"), &network, ConduitOptions{.now = clock.function()}};
   Conduit b1{PodsOf("B"), &network, ConduitOptions{.version = "1.1", .now = clock.function()}};
@@ -136,7 +136,7 @@ TEST_CASE("A pod from before hello is just called", "[conduit][meeting]") {
                                  .content_type = "application/json",
                                  .body = R"({"result":"ok","value":{"rating":5}})"});
   });
-  Conduit a(testing::ValueOf(Pods::Create(std::move(listed), "A")), &transport);
+  Conduit a(podkit::testing::ValueOf(Pods::Create(std::move(listed), "A")), &transport);
   for (int i = 0; i < 2; ++i) CHECK(a.Call<EatCheez>("1", {.name = "brie"}).ok());
   CHECK(received.size() == 3);
 }
@@ -145,7 +145,7 @@ TEST_CASE("A call that is stopped while its host is met ends, and is never sent"
           "[conduit][meeting]") {
   std::vector<Pod> listed = {{.id = "A"}, {.id = "1", .keys = {std::string(kKey)}}};
   HeldTransport transport;
-  Conduit a(testing::ValueOf(Pods::Create(std::move(listed), "A")), &transport);
+  Conduit a(podkit::testing::ValueOf(Pods::Create(std::move(listed), "A")), &transport);
   std::stop_source stop;
   std::vector<absl::Status> ends;
   a.Start<EatCheez>("1", {}, {.name = "brie"}, {.stop = stop.get_token()},

@@ -29,7 +29,7 @@ struct EnumNames<Color> {
 
 namespace {
 
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 
 // A structure that holds itself, both ways that there are.
 struct Folder {

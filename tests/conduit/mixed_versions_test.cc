@@ -11,7 +11,7 @@
 namespace podkit::conduit {
 namespace {
 
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 
 struct Moldy {
   static constexpr std::string_view kClass = "Moldy";

@@ -19,7 +19,7 @@ namespace podkit::conduit {
 // Shows the time of a test's clock; work is done after the same span of real time.
 class ShiftedScheduler final : public Scheduler {
  public:
-  explicit ShiftedScheduler(const testing::FakeClock* clock) : clock_(clock) {}
+  explicit ShiftedScheduler(const podkit::testing::FakeClock* clock) : clock_(clock) {}
   absl::Time Now() const override { return clock_->Now(); }
   uint64_t At(absl::Time when, std::function<void()> work) override {
     return real_->At(real_->Now() + (when - Now()), std::move(work));
@@ -27,7 +27,7 @@ class ShiftedScheduler final : public Scheduler {
   bool Cancel(uint64_t id) override { return real_->Cancel(id); }
 
  private:
-  const testing::FakeClock* const clock_;
+  const podkit::testing::FakeClock* const clock_;
   const std::shared_ptr<Scheduler> real_ = MakeSystemScheduler();
 };
 
@@ -62,7 +62,7 @@ class MuxBed {
     if (trouble == Trouble::kLoseReply) cutter_ = std::thread([this] { AwaitCut(); });
   }
 
-  testing::FakeClock clock;
+  podkit::testing::FakeClock clock;
   LogLines log_a;
   LogLines log_b;
 

@@ -13,7 +13,7 @@ struct Ping2 : Ping {
 
 using internal::JoinPayload;
 using internal::SplitPayload;
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 
 // Answers with what came, backwards.
 void ServeTurn(Conduit& conduit) {

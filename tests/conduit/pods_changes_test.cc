@@ -13,7 +13,7 @@ namespace podkit::conduit {
 namespace {
 
 using internal::PodMap;
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 
 using Hosts = std::vector<std::string>;
 using HostSets = std::map<std::string, std::set<std::string>>;
@@ -148,7 +148,7 @@ TEST_CASE("Found hosts do not lead out of TLS", "[conduit][pods][found]") {
 }
 
 TEST_CASE("Reload keeps found hosts and tells what has changed", "[conduit][pods][found]") {
-  testing::TempDir directory;
+  podkit::testing::TempDir directory;
   const auto write = [&](const std::string& name, const std::string& text) {
     std::ofstream(directory.File(name)) << text;
     std::filesystem::permissions(directory.File(name), std::filesystem::perms::owner_read |

@@ -10,8 +10,8 @@
 namespace podkit::conduit {
 namespace {
 
-using testing::TempDir;
-using testing::ValueOf;
+using podkit::testing::TempDir;
+using podkit::testing::ValueOf;
 
 const std::string kLongKey = "0123456789abcdef0123456789abcdef";
 

@@ -6,7 +6,7 @@
 namespace podkit::conduit {
 namespace {
 
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 
 // Signs as pod A what it is told to.
 class Signer {

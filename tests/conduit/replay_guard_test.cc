@@ -10,7 +10,7 @@ constexpr absl::Duration kSkew = absl::Seconds(60);
 constexpr uint64_t kSession = 7;
 
 struct Guard {
-  testing::FakeClock clock;
+  podkit::testing::FakeClock clock;
   ReplayGuard guard{kSkew, clock.Now()};
 
   bool Take(uint64_t counter, uint64_t session = kSession, std::string_view caller = "A") {
@@ -74,7 +74,8 @@ TEST_CASE("ReplayGuard refuses what is too far from its clock", "[conduit][repla
 }
 
 TEST_CASE("ReplayGuard refuses what was sent before it started", "[conduit][replay]") {
-  testing::FakeClock clock(absl::FromUnixMillis(1'700'000'000'000) + absl::Microseconds(700));
+  podkit::testing::FakeClock clock(absl::FromUnixMillis(1'700'000'000'000) +
+                                   absl::Microseconds(700));
   ReplayGuard guard(kSkew, clock.Now());
   CHECK_FALSE(guard.Take("A", 1, 1, absl::FromUnixMillis(1'699'999'999'999), clock.Now()).ok());
   // Times on the wire have no microseconds.

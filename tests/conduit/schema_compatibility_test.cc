@@ -6,7 +6,7 @@
 namespace podkit::conduit {
 namespace {
 
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 
 CommandSchema Parsed(std::string text) { return ValueOf(FromJson<CommandSchema>(std::move(text))); }
 

@@ -27,7 +27,7 @@ struct EnumNames<AnyMilk> {
 
 namespace {
 
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 
 struct Wheel {
   static constexpr std::string_view kCase = "wheel";

@@ -12,7 +12,7 @@ namespace {
 // Pod B with three hosts, each with a shelf of its own.
 struct HostsBed {
   struct Host {
-    Host(InProcessNetwork& network, const testing::FakeClock& clock)
+    Host(InProcessNetwork& network, const podkit::testing::FakeClock& clock)
         : conduit(PodsOf("B"), &network, {.now = clock.function()}), streams(&conduit) {
       shelf.Serve(streams);
     }
@@ -39,7 +39,7 @@ struct HostsBed {
     return streams_a.Upload<Put>("B", {}, {"x"}, source, options);
   }
 
-  testing::FakeClock clock;
+  podkit::testing::FakeClock clock;
   InProcessNetwork network;
   std::vector<std::unique_ptr<Host>> hosts;
   Conduit a{PodsOf("A"),

@@ -11,8 +11,8 @@
 namespace podkit::conduit {
 namespace {
 
-using testing::EchoUser;
-using testing::RecordingUser;
+using podkit::testing::EchoUser;
+using podkit::testing::RecordingUser;
 
 // A pump whose socket is a script. The thread that makes it is its loop.
 class ScriptedPump final : public StreamPump {

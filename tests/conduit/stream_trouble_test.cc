@@ -14,7 +14,7 @@
 namespace podkit::conduit {
 namespace {
 
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 
 // In process, but the responder has threads of its own.
 struct ThreadedBed : InProcessBed {

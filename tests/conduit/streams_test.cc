@@ -15,7 +15,7 @@ namespace {
 
 using internal::OrderedPieces;
 using internal::StreamPiece;
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 
 }  // namespace
 

@@ -53,7 +53,7 @@ inline std::shared_ptr<Pods> PodsOf(std::string own_id,
                                     const std::vector<std::string>& keys = {kKey},
                                     std::vector<std::string> hosts_of_a = {},
                                     std::vector<std::string> hosts_of_b = {}) {
-  return testing::ValueOf(
+  return podkit::testing::ValueOf(
       Pods::Create({Pod{.id = "A", .hosts = std::move(hosts_of_a), .keys = keys},
                     Pod{.id = "B", .hosts = std::move(hosts_of_b), .keys = keys}},
                    std::move(own_id)));
@@ -87,12 +87,12 @@ class InProcessBed {
 
   // Sends to B what is not made by a conduit.
   WireReply Send(const WireRequest& request) {
-    return testing::ValueOf(SendAndWait(
+    return podkit::testing::ValueOf(SendAndWait(
         network,
         {.pod = a.pods().Find("B"), .host = "B", .request = request, .deadline = clock.Now()}));
   }
 
-  testing::FakeClock clock;
+  podkit::testing::FakeClock clock;
   LogLines log_a;
   LogLines log_b;
   InProcessNetwork network;
@@ -108,8 +108,9 @@ class InProcessBed {
 };
 
 // Mounts a conduit on the server of the tests.
-inline testing::LoopbackReply Mount(Conduit& conduit, const testing::LoopbackRequest& request) {
-  testing::LoopbackReply reply;
+inline podkit::testing::LoopbackReply Mount(Conduit& conduit,
+                                            const podkit::testing::LoopbackRequest& request) {
+  podkit::testing::LoopbackReply reply;
   const auto header = [&](const char* name) {
     const auto found = request.headers.find(name);
     return found == request.headers.end() ? std::string() : found->second;
@@ -135,10 +136,10 @@ class HttpBed {
  public:
   explicit HttpBed(const ConduitOptions& options = {.meet_hosts = false})
       : transport({.now = clock.function()}),
-        server_a_(std::make_unique<testing::LoopbackServer>(
-            [this](const testing::LoopbackRequest& request) { return Mount(a, request); })),
-        server_b_(std::make_unique<testing::LoopbackServer>(
-            [this](const testing::LoopbackRequest& request) { return AnswerB(request); })),
+        server_a_(std::make_unique<podkit::testing::LoopbackServer>(
+            [this](const podkit::testing::LoopbackRequest& request) { return Mount(a, request); })),
+        server_b_(std::make_unique<podkit::testing::LoopbackServer>(
+            [this](const podkit::testing::LoopbackRequest& request) { return AnswerB(request); })),
         a(PodsOf("A", {kKey}, {server_a_->address()}, {server_b_->address()}), &transport,
           With(options, log_a)),
         b(PodsOf("B", {kKey}, {server_a_->address()}, {server_b_->address()}), &transport,
@@ -155,13 +156,14 @@ class HttpBed {
 
   WireReply Send(const WireRequest& request) {
     const auto pod = a.pods().Find("B");
-    return testing::ValueOf(SendAndWait(transport, {.pod = pod,
-                                                    .host = pod->hosts[0],
-                                                    .request = request,
-                                                    .deadline = clock.Now() + absl::Seconds(30)}));
+    return podkit::testing::ValueOf(
+        SendAndWait(transport, {.pod = pod,
+                                .host = pod->hosts[0],
+                                .request = request,
+                                .deadline = clock.Now() + absl::Seconds(30)}));
   }
 
-  testing::FakeClock clock;
+  podkit::testing::FakeClock clock;
   LogLines log_a;
   LogLines log_b;
   HttpTransport transport;
@@ -173,17 +175,17 @@ class HttpBed {
     return options;
   }
 
-  testing::LoopbackReply AnswerB(const testing::LoopbackRequest& request) {
-    using Action = testing::LoopbackReply::Action;
+  podkit::testing::LoopbackReply AnswerB(const podkit::testing::LoopbackRequest& request) {
+    using Action = podkit::testing::LoopbackReply::Action;
     if (trouble_ == Trouble::kStall) return {.action = Action::kStall};
-    testing::LoopbackReply reply = Mount(b, request);
+    podkit::testing::LoopbackReply reply = Mount(b, request);
     if (trouble_ == Trouble::kLoseReply) reply.action = Action::kClose;
     return reply;
   }
 
   std::atomic<Trouble> trouble_{Trouble::kNone};
-  std::unique_ptr<testing::LoopbackServer> server_a_;
-  std::unique_ptr<testing::LoopbackServer> server_b_;
+  std::unique_ptr<podkit::testing::LoopbackServer> server_a_;
+  std::unique_ptr<podkit::testing::LoopbackServer> server_b_;
 
  public:
   Conduit a;
