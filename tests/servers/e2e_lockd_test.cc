@@ -149,14 +149,13 @@ TEST_CASE("lockd stops while callers wait, and tells them to come back", "[e2e][
   REQUIRE(directory->Acquire(request).status() == absl::OkStatus());
   request.session = "s2";
   request.wait = absl::Minutes(10);
-  std::thread waiting([&] {
-    const auto end = directory->Acquire(request);
-    CHECK(lock::GetLockError(end.status()).error == lock::LockError::kDirectoryUnavailable);
-  });
+  absl::Status end;
+  std::thread waiting([&] { end = directory->Acquire(request).status(); });
   while (ValueOf(directory->Find("ann")).waiting == 0) std::this_thread::yield();
   bed.lockd().Signal(SIGTERM);
   CHECK(bed.lockd().Wait() == 0);
   waiting.join();
+  CHECK(lock::GetLockError(end).error == lock::LockError::kDirectoryUnavailable);
 }
 
 TEST_CASE("podctl shows, asks for and breaks the locks of lockd", "[e2e][lockd][podctl]") {
