@@ -1,11 +1,14 @@
 // The main function of a server: told what to do, it checks its configuration and serves.
 #pragma once
 
-#include <functional>
+#include <fmt/format.h>
+#include <spdlog/logger.h>
+
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "common/status_macros.h"
 #include "common/text.h"
@@ -44,9 +45,11 @@ absl::StatusOr<ListenAddress> ParseListen(std::string_view text) {
   return parsed;
 }
 
-std::vector<Flag> ServingFlags(ServingSettings* settings, const ServingConfig& defaults) {
+std::vector<Flag> ServingFlags(Flag identity, ServingSettings* settings,
+                               const ServingConfig& defaults, const std::vector<Flag>& own) {
   const auto [address, port] = defaults.listen;
-  return {
+  std::vector<Flag> flags = {
+      std::move(identity),
       {"listen", &settings->listen, "ADDRESS:PORT",
        fmt::format("Where to listen [{}:{}]; [::1]:{} for IPv6", address, port, port)},
       {"data", &settings->data, kFolder,
@@ -61,6 +64,8 @@ std::vector<Flag> ServingFlags(ServingSettings* settings, const ServingConfig& d
       {"threads", &settings->threads, kNumber,
        fmt::format("Requests in work at a time [{}]", defaults.threads)},
   };
+  flags.insert(flags.end(), own.begin(), own.end());
+  return flags;
 }
 
 absl::Status CheckServing(const ServingSettings& settings, ServingConfig* config) {

@@ -53,8 +53,10 @@ struct ServingConfig {
   std::string url() const { return listen.Url(!tls_key_file.empty()); }
 };
 
-// The flags of `settings`; --help shows the defaults.
-std::vector<Flag> ServingFlags(ServingSettings* settings, const ServingConfig& defaults);
+// All flags of a server, as --help lists them: who it is, then those of `settings` with their
+// defaults, then its own.
+std::vector<Flag> ServingFlags(Flag identity, ServingSettings* settings,
+                               const ServingConfig& defaults, const std::vector<Flag>& own);
 
 // Sets in `config`, which has the defaults, what the settings say.
 absl::Status CheckServing(const ServingSettings& settings, ServingConfig* config);

@@ -44,17 +44,17 @@ Examples:
 )";
 
 std::vector<Flag> Flags(LockdSettings* settings) {
-  std::vector<Flag> flags = {
-      {"pod", &settings->pod, "ID", "Id of this pod, as in the pods file [locks]"},
-      {"pods-file", &settings->pods_file, kFile, "The pods that may ask, and their keys [none]"},
-      {"token-file", &settings->token_file, kFile,
-       "The operator's token [operator.token in the data folder, where it is made]"},
-      {"max-waiting", &settings->max_waiting, kNumber,
-       "Calls that wait for a lock, a notice or an event at a time, beside --threads [256]"},
-  };
-  const std::vector<Flag> serving = ServingFlags(settings, LockdConfig());
-  flags.insert(flags.begin() + 1, serving.begin(), serving.end());
-  return flags;
+  return ServingFlags(
+      {"pod", &settings->pod, "ID", "Id of this pod, as in the pods file [locks]"}, settings,
+      LockdConfig(),
+      {
+          {"pods-file", &settings->pods_file, kFile,
+           "The pods that may ask, and their keys [none]"},
+          {"token-file", &settings->token_file, kFile,
+           "The operator's token [operator.token in the data folder, where it is made]"},
+          {"max-waiting", &settings->max_waiting, kNumber,
+           "Calls that wait for a lock, a notice or an event at a time, beside --threads [256]"},
+      });
 }
 
 absl::StatusOr<LockdConfig> Check(const LockdSettings& settings) {

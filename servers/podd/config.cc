@@ -44,21 +44,20 @@ Examples:
 )";
 
 std::vector<Flag> Flags(PoddSettings* settings) {
-  std::vector<Flag> flags = {
-      {"pod", &settings->pod, "ID", "Id of this pod, as in the pods file [A]"},
-      {"pods-file", &settings->pods_file, kFile, "The pods and their keys [this pod is alone]"},
-      {"hosts-from", &settings->hosts_from, kFileOrUrl,
-       "Find the hosts of the other pods there while podd runs [only in the pods file]"},
-      {"users-file", &settings->users_file, kFile, "Who lives on which pod [nobody]"},
-      {"token-file", &settings->token_file, kFile,
-       "The operator's token [operator.token in the data folder, where it is made]"},
-      {"transport", &settings->transport, "NAME",
-       "How to call other pods: http, or links, which pods before 0.2 do not know [http]"},
-      {"max-body-bytes", &settings->max_body_bytes, kNumber, "Size of a request [33554432]"},
-  };
-  const std::vector<Flag> serving = ServingFlags(settings, PoddConfig());
-  flags.insert(flags.begin() + 1, serving.begin(), serving.end());
-  return flags;
+  return ServingFlags(
+      {"pod", &settings->pod, "ID", "Id of this pod, as in the pods file [A]"}, settings,
+      PoddConfig(),
+      {
+          {"pods-file", &settings->pods_file, kFile, "The pods and their keys [this pod is alone]"},
+          {"hosts-from", &settings->hosts_from, kFileOrUrl,
+           "Find the hosts of the other pods there while podd runs [only in the pods file]"},
+          {"users-file", &settings->users_file, kFile, "Who lives on which pod [nobody]"},
+          {"token-file", &settings->token_file, kFile,
+           "The operator's token [operator.token in the data folder, where it is made]"},
+          {"transport", &settings->transport, "NAME",
+           "How to call other pods: http, or links, which pods before 0.2 do not know [http]"},
+          {"max-body-bytes", &settings->max_body_bytes, kNumber, "Size of a request [33554432]"},
+      });
 }
 
 absl::StatusOr<PoddConfig> Check(const PoddSettings& settings) {

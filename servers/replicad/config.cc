@@ -59,27 +59,27 @@ Examples:
 )";
 
 std::vector<Flag> Flags(ReplicadSettings* settings) {
-  std::vector<Flag> flags = {
+  return ServingFlags(
       {"gateway", &settings->gateway, "ID", "Id of this gateway, as requests name it [g1]"},
-      {"writers-file", &settings->writers_file, kFile, "Who may do what in which volume [nobody]"},
-      {"driver-file", &settings->driver_file, kFile,
-       "Who keeps the chunks [disk, in the data folder]"},
-      {"key-file", &settings->key_file, kFile,
-       "Signs replies [gateway.key in the data folder, where it is made]"},
-      {"max-chunk-bytes", &settings->max_chunk_bytes, kNumber, "Size of a chunk [67108864]"},
-      {"memory-bytes", &settings->memory_bytes, kNumber,
-       "For chunks on their way; beyond it 503 [268435456]"},
-      {"cache-bytes", &settings->cache_bytes, kNumber,
-       "Of files in the cache; 0: no cache [1073741824]"},
-      {"driver-timeout-seconds", &settings->driver_timeout_seconds, kNumber,
-       "For one call of the driver [30]"},
-      {"driver-check-seconds", &settings->driver_check_seconds, kNumber,
-       "How often the driver is asked whether it works, for /readyz [10]"},
-      {"io-threads", &settings->io_threads, kNumber, "Threads that send, receive and hash [2]"},
-  };
-  const std::vector<Flag> serving = ServingFlags(settings, ReplicadConfig());
-  flags.insert(flags.begin() + 1, serving.begin(), serving.end());
-  return flags;
+      settings, ReplicadConfig(),
+      {
+          {"writers-file", &settings->writers_file, kFile,
+           "Who may do what in which volume [nobody]"},
+          {"driver-file", &settings->driver_file, kFile,
+           "Who keeps the chunks [disk, in the data folder]"},
+          {"key-file", &settings->key_file, kFile,
+           "Signs replies [gateway.key in the data folder, where it is made]"},
+          {"max-chunk-bytes", &settings->max_chunk_bytes, kNumber, "Size of a chunk [67108864]"},
+          {"memory-bytes", &settings->memory_bytes, kNumber,
+           "For chunks on their way; beyond it 503 [268435456]"},
+          {"cache-bytes", &settings->cache_bytes, kNumber,
+           "Of files in the cache; 0: no cache [1073741824]"},
+          {"driver-timeout-seconds", &settings->driver_timeout_seconds, kNumber,
+           "For one call of the driver [30]"},
+          {"driver-check-seconds", &settings->driver_check_seconds, kNumber,
+           "How often the driver is asked whether it works, for /readyz [10]"},
+          {"io-threads", &settings->io_threads, kNumber, "Threads that send, receive and hash [2]"},
+      });
 }
 
 absl::Status TakeNumbers(const ReplicadSettings& settings, ReplicadConfig* config) {
