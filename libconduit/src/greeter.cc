@@ -23,12 +23,12 @@ void Greeter::Before(Call call) { Go(std::move(call), 0); }
 
 void Greeter::Go(Call call, int questions) {
   if (questions >= kMostQuestions) return call.ready(absl::OkStatus());
-  const auto decision = peers_.Decide(call.peer, *call.command, call.request, options_.now());
+  auto decision = peers_.Decide(call.peer, *call.command, call.request, options_.now());
   switch (decision.step) {
     case Step::kSend:
       return call.ready(absl::OkStatus());
     case Step::kRefuse:
-      return call.ready(decision.refusal);
+      return call.ready(std::move(decision.refusal));
     case Step::kHello:
     case Step::kDescribe:
       break;
