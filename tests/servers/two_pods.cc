@@ -22,12 +22,17 @@ TwoPods::TwoPods(std::vector<std::string> flags) : flags_(std::move(flags)) {
 }
 
 void TwoPods::Start(const std::string& pod) {
+  Launch(pod);
+  AwaitStart(pod);
+}
+
+void TwoPods::Launch(const std::string& pod) {
   std::vector<std::string> command = {PODKIT_PODD, "--config", File(pod + "/podd.json")};
   command.insert(command.end(), flags_.begin(), flags_.end());
-  auto process = std::make_unique<ProcessUnderTest>(std::move(command));
-  process->WaitForErr(" listening on ");
-  pods_[pod] = std::move(process);
+  pods_[pod] = std::make_unique<ProcessUnderTest>(std::move(command));
 }
+
+void TwoPods::AwaitStart(const std::string& pod) { pods_.at(pod)->WaitForErr(" listening on "); }
 
 void TwoPods::Kill(const std::string& pod) { pods_.at(pod)->Kill(); }
 

@@ -26,6 +26,9 @@ class TwoPods {
 
   // Starts the pod and returns when it answers.
   void Start(const std::string& pod);
+  // The same in two steps.
+  void Launch(const std::string& pod);
+  void AwaitStart(const std::string& pod);
   void Kill(const std::string& pod);
   // SIGTERM, and waits for the end: its exit status.
   int Stop(const std::string& pod);
