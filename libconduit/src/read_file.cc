@@ -7,24 +7,11 @@
 #include <system_error>
 
 #include "absl/status/status.h"
+#include "common/unique_fd.h"
 #include "fmt/format.h"
 
 namespace podkit::conduit::internal {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
 
 absl::Status FromErrno(const std::string& path, int error) {
   const std::string message =
@@ -55,9 +42,9 @@ absl::Status CheckFile(const std::string& path, const struct stat& info,
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, const ReadFileOptions& options) {
   // Without O_NONBLOCK, opening a pipe would wait for a writer.
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info {};
-  if (file.get() < 0 || fstat(file.get(), &info) != 0) return FromErrno(path, errno);
+  if (!file || fstat(file.get(), &info) != 0) return FromErrno(path, errno);
   absl::Status checked = CheckFile(path, info, options);
   if (!checked.ok()) return checked;
   // One byte more, to see whether the file grew beyond the limit meanwhile.

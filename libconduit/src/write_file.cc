@@ -5,43 +5,27 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <filesystem>
 #include <system_error>
 
+#include "common/durable.h"
+#include "common/unique_fd.h"
 #include "fmt/format.h"
 
 namespace podkit::conduit::internal {
 namespace {
 
-bool WriteAll(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t wrote = write(fd, text.data(), text.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return false;
-    text.remove_prefix(static_cast<size_t>(wrote));
-  }
-  return true;
+// Writes `text` to a new file at `path`, durably; an errno.
+int WriteNew(const std::string& path, std::string_view text) {
+  const UniqueFd file(
+      open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) return errno;
+  if (const int error = WriteAll(file.get(), text); error != 0) return error;
+  return fsync(file.get()) == 0 ? 0 : errno;
 }
 
-// Writes `text` to a new file at `path`, durably. False leaves the reason in errno.
-bool WriteNew(const std::string& path, std::string_view text) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return false;
-  const bool good = WriteAll(fd, text) && fsync(fd) == 0;
-  const int error = errno;
-  const bool closed = close(fd) == 0;
-  if (!good) errno = error;
-  return good && closed;
-}
-
-bool SyncFolder(const std::string& path) {
-  std::string folder = std::filesystem::path(path).parent_path().string();
-  if (folder.empty()) folder = ".";
-  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool good = fsync(fd) == 0;
-  close(fd);
-  return good;
+// Gives the file at `from` the name `to`, durably; an errno.
+int Rename(const std::string& from, const std::string& to) {
+  return rename(from.c_str(), to.c_str()) == 0 ? SyncFolder(FolderOf(to)) : errno;
 }
 
 absl::Status FromErrno(const std::string& path, int error) {
@@ -56,11 +40,9 @@ absl::Status FromErrno(const std::string& path, int error) {
 
 absl::Status WriteFile(const std::string& path, std::string_view text) {
   const std::string temporary = path + ".new";
-  if (WriteNew(temporary, text) && rename(temporary.c_str(), path.c_str()) == 0 &&
-      SyncFolder(path)) {
-    return absl::OkStatus();
-  }
-  const int error = errno;
+  int error = WriteNew(temporary, text);
+  if (error == 0) error = Rename(temporary, path);
+  if (error == 0) return absl::OkStatus();
   unlink(temporary.c_str());
   return FromErrno(path, error);
 }

@@ -9,15 +9,16 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <optional>
 #include <system_error>
 #include <utility>
 #include <variant>
 
 #include "absl/base/thread_annotations.h"
+#include "common/durable.h"
 #include "common/mutex.h"
 #include "common/status_macros.h"
+#include "common/unique_fd.h"
 #include "podkit/lock/errors.h"
 #include "row_checksum.h"
 
@@ -119,33 +120,16 @@ absl::Status Guard(const std::string& path, const Body& body) {
   }
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 absl::Status FromErrno(int error, const std::string& path, std::string_view action) {
   return Failure(error == ENOSPC ? LockError::kFull : LockError::kDirectoryUnavailable, path,
                  fmt::format("cannot {}: {}", action, std::generic_category().message(error)));
 }
 
 // Held as long as the directory is open.
-absl::StatusOr<Descriptor> TakeFileLock(const std::string& path) {
-  Descriptor file(open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (file.fd() < 0) return FromErrno(errno, path + ".lock", "open it");
-  if (flock(file.fd(), LOCK_EX | LOCK_NB) == 0) return file;
+absl::StatusOr<UniqueFd> TakeFileLock(const std::string& path) {
+  UniqueFd file(open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file) return FromErrno(errno, path + ".lock", "open it");
+  if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
   if (errno != EWOULDBLOCK) return FromErrno(errno, path + ".lock", "lock it");
   return absl::FailedPreconditionError(
       fmt::format("{}: another process has this lock directory open: stop it first", path));
@@ -153,15 +137,13 @@ absl::StatusOr<Descriptor> TakeFileLock(const std::string& path) {
 
 // Makes the file, for its owner only, and its name durable.
 absl::Status MakeFile(const std::string& path) {
-  const Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (file.fd() < 0) {
+  const UniqueFd file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file) {
     return errno == EEXIST ? absl::OkStatus() : FromErrno(errno, path, "make the file");
   }
-  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-  const std::string folder = parent.empty() ? "." : parent.string();
-  const Descriptor above(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (above.fd() < 0 || fsync(above.fd()) != 0) return FromErrno(errno, folder, "sync the folder");
-  return absl::OkStatus();
+  const std::string folder = FolderOf(path);
+  const int error = SyncFolder(folder);
+  return error == 0 ? absl::OkStatus() : FromErrno(error, folder, "sync the folder");
 }
 
 int64_t Pragma(SQLite::Database& database, const char* name) {
@@ -232,8 +214,7 @@ AuditEntry AuditEntryOf(SQLite::Statement& row) {
 
 class SqliteJournal final : public Journal {
  public:
-  SqliteJournal(std::string path, Descriptor lock)
-      : path_(std::move(path)), lock_(std::move(lock)) {}
+  SqliteJournal(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
 
   absl::Status Open() {
     PODKIT_RETURN_IF_ERROR(Guard(path_, [this] {
@@ -420,7 +401,7 @@ class SqliteJournal final : public Journal {
   }
 
   const std::string path_;
-  const Descriptor lock_;
+  const UniqueFd lock_;
   std::optional<SQLite::Database> connection_;
   // Declared after the connection, which must be closed last.
   std::optional<SQLite::Statement> set_revision_;
@@ -436,7 +417,7 @@ class SqliteJournal final : public Journal {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Journal>> OpenSqliteJournal(const std::string& path) {
-  PODKIT_ASSIGN_OR_RETURN(Descriptor lock, TakeFileLock(path));
+  PODKIT_ASSIGN_OR_RETURN(UniqueFd lock, TakeFileLock(path));
   PODKIT_RETURN_IF_ERROR(MakeFile(path));
   auto journal = std::make_unique<SqliteJournal>(path, std::move(lock));
   PODKIT_RETURN_IF_ERROR(journal->Open());

@@ -17,8 +17,8 @@
 #include "absl/status/statusor.h"
 #include "cache_policy.h"
 #include "common/mutex.h"
+#include "common/unique_fd.h"
 #include "podkit/replica/chunk.h"
-#include "unique_fd.h"
 
 namespace podkit::replica {
 

@@ -18,8 +18,8 @@
 #include <string>
 
 #include "common/status_macros.h"
+#include "common/unique_fd.h"
 #include "files.h"
-#include "unique_fd.h"
 
 namespace podkit::replica {
 namespace {

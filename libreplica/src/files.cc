@@ -1,6 +1,5 @@
 #include "files.h"
 
-#include <fcntl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
@@ -9,6 +8,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "common/durable.h"
 #include "fmt/format.h"
 
 namespace podkit::replica {
@@ -45,19 +45,13 @@ absl::Status MakeFolder(const std::string& path) {
 }
 
 absl::Status SyncFolder(const std::string& path) {
-  const UniqueFd folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder || fsync(folder.get()) != 0) return FromErrno(errno, "sync the folder", path);
-  return absl::OkStatus();
+  const int error = podkit::SyncFolder(path);
+  return error == 0 ? absl::OkStatus() : FromErrno(error, "sync the folder", path);
 }
 
 absl::Status WriteAll(int fd, std::string_view bytes, std::string_view object) {
-  while (!bytes.empty()) {
-    const ssize_t n = write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return FromErrno(errno, "write", object);
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-  return absl::OkStatus();
+  const int error = podkit::WriteAll(fd, bytes);
+  return error == 0 ? absl::OkStatus() : FromErrno(error, "write", object);
 }
 
 absl::Status ReadExactly(int fd, uint64_t offset, std::span<char> buffer, std::string_view object) {

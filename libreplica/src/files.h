@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "unique_fd.h"
+#include "common/unique_fd.h"
 
 namespace podkit::replica {
 

@@ -15,8 +15,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "common/mutex.h"
+#include "common/unique_fd.h"
 #include "podkit/replica/driver_processes.h"
-#include "unique_fd.h"
 #include "worker_pool.h"
 #include "worker_process.h"
 

@@ -15,7 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "unique_fd.h"
+#include "common/unique_fd.h"
 
 namespace podkit::replica {
 

@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "unique_fd.h"
+#include "common/unique_fd.h"
 #include "worker_channel.h"
 #include "worker_messages.h"
 

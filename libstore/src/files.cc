@@ -9,29 +9,15 @@
 
 #include <array>
 #include <cerrno>
-#include <filesystem>
 #include <system_error>
 #include <utility>
 
+#include "common/durable.h"
 #include "common/status_macros.h"
+#include "common/unique_fd.h"
 #include "podkit/store/errors.h"
 
 namespace podkit::store {
-namespace {
-
-// A descriptor that is closed at the end of its scope; -1 is none.
-struct Descriptor {
-  explicit Descriptor(int number) : fd(number) {}
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  const int fd;
-};
-
-}  // namespace
-
 absl::Status FromErrno(int error, std::string_view action, std::string_view path) {
   const std::string text =
       fmt::format("{}: cannot {}: {}", path, action, std::generic_category().message(error));
@@ -61,8 +47,7 @@ absl::Status MakeFolder(const std::string& path) {
     return FromErrno(ENOTDIR, "use it as a folder", path);
   }
   if (errno != ENOENT) return FromErrno(errno, "open the folder", path);
-  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-  const std::string above = parent.empty() ? "." : parent.string();
+  const std::string above = FolderOf(path);
   if (above != path) PODKIT_RETURN_IF_ERROR(MakeFolder(above));
   if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
     return FromErrno(errno, "make the folder", path);
@@ -72,32 +57,27 @@ absl::Status MakeFolder(const std::string& path) {
 
 absl::Status MakePrivateFile(const std::string& path) {
   // An existing file is not even opened: closing it would drop the locks that SQLite has on it.
-  const Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (file.fd < 0 && errno != EEXIST) return FromErrno(errno, "make the file", path);
+  const UniqueFd file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file && errno != EEXIST) return FromErrno(errno, "make the file", path);
   return absl::OkStatus();
 }
 
 absl::Status WriteDurably(const std::string& path, std::string_view bytes, absl::Time modified) {
-  const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (file.fd < 0) return FromErrno(errno, "make the file", path);
-  while (!bytes.empty()) {
-    const ssize_t written = write(file.fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return FromErrno(errno, "write the file", path);
-    bytes.remove_prefix(static_cast<size_t>(written));
+  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file) return FromErrno(errno, "make the file", path);
+  if (const int error = WriteAll(file.get(), bytes); error != 0) {
+    return FromErrno(error, "write the file", path);
   }
   const timespec time = absl::ToTimespec(modified);
   const std::array<timespec, 2> times = {time, time};
-  if (futimens(file.fd, times.data()) != 0) return FromErrno(errno, "date the file", path);
-  if (fsync(file.fd) != 0) return FromErrno(errno, "sync the file", path);
+  if (futimens(file.get(), times.data()) != 0) return FromErrno(errno, "date the file", path);
+  if (fsync(file.get()) != 0) return FromErrno(errno, "sync the file", path);
   return absl::OkStatus();
 }
 
 absl::Status SyncFolder(const std::string& path) {
-  const Descriptor folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.fd < 0) return FromErrno(errno, "open the folder", path);
-  if (fsync(folder.fd) != 0) return FromErrno(errno, "sync the folder", path);
-  return absl::OkStatus();
+  const int error = podkit::SyncFolder(path);
+  return error == 0 ? absl::OkStatus() : FromErrno(error, "sync the folder", path);
 }
 
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path) {
@@ -127,12 +107,12 @@ absl::StatusOr<bool> FileExists(const std::string& path) {
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.fd < 0) return FromErrno(errno, "open the file", path);
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return FromErrno(errno, "open the file", path);
   std::string text;
   std::array<char, 16384> part;
   for (;;) {
-    const ssize_t got = read(file.fd, part.data(), part.size());
+    const ssize_t got = read(file.get(), part.data(), part.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return FromErrno(errno, "read the file", path);
     if (got == 0) return text;
@@ -145,24 +125,12 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) 
 }
 
 absl::StatusOr<FileLock> FileLock::Take(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return FromErrno(errno, "open the lock file", path);
-  FileLock lock(fd);
-  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return lock;
+  UniqueFd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file) return FromErrno(errno, "open the lock file", path);
+  if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) return FileLock(std::move(file));
   if (errno != EWOULDBLOCK) return FromErrno(errno, "lock the file", path);
   return absl::FailedPreconditionError(
       fmt::format("{}: another process holds the lock: stop it first", path));
-}
-
-FileLock::FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
-FileLock& FileLock::operator=(FileLock&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-FileLock::~FileLock() {
-  if (fd_ >= 0) close(fd_);
 }
 
 }  // namespace podkit::store

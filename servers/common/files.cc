@@ -12,8 +12,10 @@
 #include <filesystem>
 #include <system_error>
 
+#include "common/durable.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "common/unique_fd.h"
 
 namespace podkit::servers {
 namespace {
@@ -39,31 +41,20 @@ absl::Status FromErrno(std::string_view action, const std::string& path, int err
   }
 }
 
-// Closes a descriptor at the end of its scope.
-class File {
- public:
-  File(const std::string& path, int flags, mode_t mode = 0)
-      : fd_(open(path.c_str(), flags | O_CLOEXEC, mode)) {}
-  ~File() {
-    if (fd_ >= 0) close(fd_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int fd() const { return fd_; }
+UniqueFd Open(const std::string& path, int flags, mode_t mode = 0) {
+  return UniqueFd(open(path.c_str(), flags | O_CLOEXEC, mode));
+}
 
- private:
-  const int fd_;
-};
-
-absl::Status WriteAll(const std::string& path, int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return FromErrno("write", path, errno);
-    text.remove_prefix(static_cast<size_t>(written));
-  }
-  if (fsync(fd) != 0) return FromErrno("write", path, errno);
-  return absl::OkStatus();
+// Puts a new file of `text`, written to the open file `temporary`, at `path`.
+absl::Status Put(const UniqueFd& file, const std::string& temporary, std::string_view text,
+                 const std::string& path) {
+  if (!file) return FromErrno("write", temporary, errno);
+  int error = WriteAll(file.get(), text);
+  if (error == 0 && fsync(file.get()) != 0) error = errno;
+  if (error != 0) return FromErrno("write", temporary, error);
+  if (rename(temporary.c_str(), path.c_str()) != 0) return FromErrno("write", path, errno);
+  error = SyncFolder(FolderOf(path));
+  return error == 0 ? absl::OkStatus() : FromErrno("write", path, error);
 }
 
 absl::StatusOr<std::string> ReadAll(const std::string& path, int fd, size_t max_bytes) {
@@ -93,20 +84,14 @@ absl::StatusOr<std::string> RandomHex() {
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
-  const File file(path, O_RDONLY);
-  if (file.fd() < 0) return FromErrno("read", path, errno);
-  return ReadAll(path, file.fd(), max_bytes);
+  const UniqueFd file = Open(path, O_RDONLY);
+  if (!file) return FromErrno("read", path, errno);
+  return ReadAll(path, file.get(), max_bytes);
 }
 
 absl::Status WriteFile(const std::string& path, std::string_view text) {
   const std::string temporary = path + ".new";
-  {
-    const File file(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    if (file.fd() < 0) return FromErrno("write", temporary, errno);
-    PODKIT_RETURN_IF_ERROR(WriteAll(temporary, file.fd(), text));
-  }
-  if (rename(temporary.c_str(), path.c_str()) != 0) return FromErrno("write", path, errno);
-  return absl::OkStatus();
+  return Put(Open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0644), temporary, text, path);
 }
 
 absl::Status MakeFolder(const std::string& path) {
@@ -129,15 +114,15 @@ absl::Status MakeFolder(const std::string& path) {
 }
 
 absl::StatusOr<std::string> ReadSecret(const std::string& path) {
-  const File file(path, O_RDONLY);
-  if (file.fd() < 0) return FromErrno("read", path, errno);
+  const UniqueFd file = Open(path, O_RDONLY);
+  if (!file) return FromErrno("read", path, errno);
   struct stat status {};
-  if (fstat(file.fd(), &status) != 0) return FromErrno("read", path, errno);
+  if (fstat(file.get(), &status) != 0) return FromErrno("read", path, errno);
   if ((status.st_mode & 077) != 0) {
     return absl::PermissionDeniedError(
         fmt::format("'{}' is open to other users: chmod 600 it, or make a new one", path));
   }
-  PODKIT_ASSIGN_OR_RETURN(const std::string text, ReadAll(path, file.fd(), kMaxSecretBytes));
+  PODKIT_ASSIGN_OR_RETURN(const std::string text, ReadAll(path, file.get(), kMaxSecretBytes));
   const std::string_view secret = TrimSpace(text);
   if (secret.size() < kMinSecretBytes) {
     return absl::InvalidArgumentError(
@@ -152,14 +137,8 @@ absl::Status EnsureSecret(const std::string& path) {
   if (access(path.c_str(), F_OK) == 0) return absl::OkStatus();
   PODKIT_ASSIGN_OR_RETURN(const std::string secret, RandomHex());
   const std::string temporary = path + ".new";
-  {
-    unlink(temporary.c_str());
-    const File file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    if (file.fd() < 0) return FromErrno("write", temporary, errno);
-    PODKIT_RETURN_IF_ERROR(WriteAll(temporary, file.fd(), secret + "\n"));
-  }
-  if (rename(temporary.c_str(), path.c_str()) != 0) return FromErrno("write", path, errno);
-  return absl::OkStatus();
+  unlink(temporary.c_str());
+  return Put(Open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600), temporary, secret + "\n", path);
 }
 
 bool SecretsEqual(std::string_view a, std::string_view b) {

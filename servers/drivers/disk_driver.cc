@@ -15,6 +15,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/durable.h"
+#include "common/unique_fd.h"
 #include "fmt/format.h"
 #include "podkit/replica/driver.h"
 #include "servers/drivers/driver_config.h"
@@ -22,20 +24,6 @@
 namespace {
 
 constexpr int kShards = 256;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
 
 struct Disk {
   std::string folder;
@@ -64,11 +52,6 @@ Place PlaceOf(const Disk& disk, const PodkitReplicaRequest& request) {
   return {std::move(shard), std::move(file)};
 }
 
-int SyncFolder(const std::string& path) {
-  const Descriptor folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return folder.get() >= 0 && fsync(folder.get()) == 0 ? 0 : -errno;
-}
-
 void* Open(const char* config, const char* /*secrets*/, char* error, size_t error_size) {
   auto disk = std::make_unique<Disk>();
   disk->folder = podkit::drivers::TextMember(config, "folder");
@@ -83,7 +66,7 @@ void* Open(const char* config, const char* /*secrets*/, char* error, size_t erro
           fmt::format("cannot make the folder {}: errno {}", path, errno), error, error_size);
     }
   }
-  if (SyncFolder(disk->folder) != 0) {
+  if (podkit::SyncFolder(disk->folder) != 0) {
     return podkit::drivers::Refuse("cannot sync the folder", error, error_size);
   }
   return disk.release();
@@ -93,24 +76,13 @@ void Close(void* driver) { delete static_cast<Disk*>(driver); }
 
 int ReadChunk(void* driver, const PodkitReplicaRequest* request, int chunk_fd) {
   const Place place = PlaceOf(*static_cast<Disk*>(driver), *request);
-  const Descriptor file(open(place.file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return -errno;
+  const podkit::UniqueFd file(open(place.file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return -errno;
   for (;;) {
     const ssize_t n = sendfile(chunk_fd, file.get(), nullptr, 1 << 30);
     if (n == 0) return 0;
     if (n < 0 && errno != EINTR) return -errno;
   }
-}
-
-int WriteBytes(int fd, const char* bytes, size_t size) {
-  while (size > 0) {
-    const ssize_t n = write(fd, bytes, size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return -errno;
-    bytes += n;
-    size -= static_cast<size_t>(n);
-  }
-  return 0;
 }
 
 // Names the file, over one that has the name already: a write whose end nobody was told.
@@ -133,18 +105,21 @@ int GiveName(Disk* disk, int fd, const Place& place) {
 int WriteChunk(void* driver, const PodkitReplicaRequest* request, const void* chunk, size_t size) {
   auto* disk = static_cast<Disk*>(driver);
   const Place place = PlaceOf(*disk, *request);
-  const Descriptor file(open(place.shard.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
-  if (file.get() < 0) return -errno;
-  int error = WriteBytes(file.get(), static_cast<const char*>(chunk), size);
-  if (error == 0 && fsync(file.get()) != 0) error = -errno;
-  if (error == 0) error = GiveName(disk, file.get(), place);
-  return error == 0 ? SyncFolder(place.shard) : error;
+  const podkit::UniqueFd file(open(place.shard.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+  if (!file) return -errno;
+  if (const int error = podkit::WriteAll(file.get(), {static_cast<const char*>(chunk), size});
+      error != 0) {
+    return -error;
+  }
+  if (fsync(file.get()) != 0) return -errno;
+  const int error = GiveName(disk, file.get(), place);
+  return error == 0 ? -podkit::SyncFolder(place.shard) : error;
 }
 
 int DeleteChunk(void* driver, const PodkitReplicaRequest* request) {
   const Place place = PlaceOf(*static_cast<Disk*>(driver), *request);
   if (unlink(place.file.c_str()) != 0) return errno == ENOENT ? 0 : -errno;
-  return SyncFolder(place.shard);
+  return -podkit::SyncFolder(place.shard);
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/durable.h"
+#include "common/unique_fd.h"
 #include "podkit/replica/driver_processes.h"
 #include "podkit/replica/gateway.h"
 #include "tests/bench/load.h"
@@ -84,25 +86,12 @@ struct Bed {
   }
 };
 
-bool WriteAll(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = write(fd, bytes.data(), bytes.size());
-    if (n <= 0) return false;
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-  return true;
-}
-
 // The least that an acknowledged chunk costs: its hash, its bytes and its name on the disk.
 bool HashAndWrite(const std::string& folder, uint64_t id, std::string_view bytes) {
   replica::HashOf(bytes);
   const std::string path = fmt::format("{}/{}", folder, id);
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  const int parent = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool good = WriteAll(fd, bytes) && fsync(fd) == 0 && fsync(parent) == 0;
-  close(fd);
-  close(parent);
-  return good;
+  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  return WriteAll(file.get(), bytes) == 0 && fsync(file.get()) == 0 && SyncFolder(folder) == 0;
 }
 
 // A call to a worker that does next to nothing: delete what is not there.
@@ -161,7 +150,7 @@ void MeasureCachedGet(Bed* bed, size_t size, milliseconds duration, std::string_
   };
   const std::string raw_path = bed->dir.File(fmt::format("get{}", size));
   const int raw_fd = open(raw_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  Require(WriteAll(raw_fd, bytes));
+  Require(WriteAll(raw_fd, bytes) == 0);
   close(raw_fd);
   const auto [get, raw] = RunLoadsInTurn(
       duration > milliseconds(500) ? 3 : 1,

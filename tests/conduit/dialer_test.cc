@@ -283,7 +283,7 @@ TEST_CASE("Dialer leaves an address that does not answer time enough for the nex
   REQUIRE(bind(full, reinterpret_cast<sockaddr*>(&address), size) == 0);
   REQUIRE(listen(full, 0) == 0);
   REQUIRE(getsockname(full, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  std::vector<OwnedFd> queued;
+  std::vector<UniqueFd> queued;
   for (int i = 0; i < 4; ++i) {
     queued.emplace_back(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     static_cast<void>(connect(queued.back().get(), reinterpret_cast<sockaddr*>(&address), size));

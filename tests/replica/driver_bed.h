@@ -14,10 +14,10 @@
 #include <string_view>
 
 #include "absl/time/clock.h"
+#include "common/unique_fd.h"
 #include "podkit/replica/driver_processes.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
-#include "unique_fd.h"
 
 namespace podkit::replica {
 

@@ -89,7 +89,7 @@ class Dialer::Attempt final : public IoLoop::Handler,
   Step step_ = Step::kResolving;
   std::vector<SocketAddress> addresses_;
   size_t next_address_ = 0;
-  OwnedFd fd_;
+  UniqueFd fd_;
   std::unique_ptr<Channel> channel_;
   std::string request_;
   size_t request_sent_ = 0;

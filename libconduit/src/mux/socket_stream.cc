@@ -17,11 +17,6 @@ constexpr int kDropsPerTurn = 4;
 
 }  // namespace
 
-void OwnedFd::Reset(int fd) {
-  if (fd_ >= 0) close(fd_);
-  fd_ = fd;
-}
-
 void SocketStream::Open(std::shared_ptr<IoLoop> loop, std::shared_ptr<Scheduler> scheduler,
                         Parts parts, const StreamAcceptor& acceptor, std::string_view early) {
   const std::shared_ptr<SocketStream> stream(

@@ -7,41 +7,21 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "common/channel.h"
+#include "common/unique_fd.h"
 #include "mux/io_loop.h"
 #include "podkit/conduit/scheduler.h"
 #include "podkit/conduit/stream_pump.h"
 
 namespace podkit::conduit::internal {
 
-// Owns a descriptor.
-class OwnedFd {
- public:
-  explicit OwnedFd(int fd = -1) : fd_(fd) {}
-  OwnedFd(OwnedFd&& other) noexcept : fd_(other.Release()) {}
-  OwnedFd& operator=(OwnedFd&& other) noexcept {
-    Reset(other.Release());
-    return *this;
-  }
-  ~OwnedFd() { Reset(); }
-
-  int get() const { return fd_; }
-  void Reset(int fd = -1);
-
- private:
-  int Release() { return std::exchange(fd_, -1); }
-
-  int fd_;
-};
-
 class SocketStream final : public StreamPump,
                            public IoLoop::Handler,
                            public std::enable_shared_from_this<SocketStream> {
  public:
   struct Parts {
-    OwnedFd fd;                        // Non-blocking and watched; the handler may be another one.
+    UniqueFd fd;                       // Non-blocking and watched; the handler may be another one.
     std::unique_ptr<Channel> channel;  // Of `fd`, after its handshake.
     bool tls = false;
     std::string peer;

@@ -3,9 +3,10 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
-namespace podkit::replica {
+namespace podkit {
 
 class UniqueFd {
  public:
@@ -14,21 +15,23 @@ class UniqueFd {
   ~UniqueFd() { Reset(); }
   UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   UniqueFd& operator=(UniqueFd&& other) noexcept {
-    if (this != &other) {
-      Reset();
-      fd_ = std::exchange(other.fd_, -1);
-    }
+    if (this != &other) Reset(std::exchange(other.fd_, -1));
     return *this;
   }
 
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
-  void Reset() {
-    if (fd_ >= 0) close(std::exchange(fd_, -1));
+
+  // Closes the descriptor, and owns `fd` from now on. Leaves errno as it is.
+  void Reset(int fd = -1) {
+    const int error = errno;
+    if (fd_ >= 0) close(fd_);
+    fd_ = fd;
+    errno = error;
   }
 
  private:
   int fd_ = -1;
 };
 
-}  // namespace podkit::replica
+}  // namespace podkit
