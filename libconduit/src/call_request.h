@@ -1,12 +1,14 @@
 // A call as the requests that carry it to hosts, and what their replies say.
 //
-// Immutable, so thread-safe.
+// Immutable but for what a batch in it says of itself; thread-safe.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "authenticator.h"
@@ -15,6 +17,14 @@
 #include "podkit/conduit/conduit.h"
 
 namespace podkit::conduit::internal {
+
+class OutgoingBatch;
+
+// Where the answers of a call's keyed writes are kept for a repeat: the ids, one for each write.
+struct KeptAnswers {
+  std::vector<std::string> ids;
+  absl::Duration window = absl::InfiniteDuration();  // The least of them.
+};
 
 class CallRequest {
  public:
@@ -26,6 +36,7 @@ class CallRequest {
     std::string members;  // Of the command's own, a JSON object.
     CallOptions options;
     std::string id;  // "" if nobody can cancel the call, or the transport carries that.
+    std::shared_ptr<OutgoingBatch> batch = nullptr;  // The calls in it, if it carries some.
   };
   struct Made {
     WireRequest request;
@@ -43,18 +54,31 @@ class CallRequest {
   const std::string& members() const { return parts_.members; }
   const CallOptions& options() const { return parts_.options; }
   const std::string& id() const { return parts_.id; }
+  OutgoingBatch* batch() const { return parts_.batch.get(); }
 
-  // The request as it is sent at `now`, counting on the answers of that id ("": on none). Errors
-  // say that it cannot be sent to any host.
-  absl::StatusOr<Made> Make(absl::Time now, absl::Time deadline, std::string_view answers) const;
+  // A write that its key makes safe to repeat; or a batch whose writes all are.
+  bool keyed() const;
+  // The answers that it then counts on, if all are kept; `answers_of` says so of a command.
+  std::optional<KeptAnswers> FindKept(
+      absl::FunctionRef<std::optional<PeerSchemas::Answers>(std::string_view)> answers_of) const;
+  // A call in the batch was answered as by another host than the one that was met.
+  bool met_another() const;
+  // Tells the batch so, if it is one.
+  void MayHaveBeenExecuted() const;
 
-  // The document of a reply whose result is "ok", or the error that it holds.
+  // The request as it is sent at `now`, counting on the answers of these ids. Errors say that it
+  // cannot be sent to any host.
+  absl::StatusOr<Made> Make(absl::Time now, absl::Time deadline,
+                            const std::vector<std::string>& answers) const;
+
+  // The document of a reply whose result is "ok", or the error that it holds. Of a batch, what
+  // concerns it as a whole; each call in it is told its own.
   absl::StatusOr<JsonDocument> Read(WireReply reply,
                                     const std::optional<SignedExchange>& exchange) const;
 
  private:
-  // Checks the JSON and puts the payload beside it.
-  absl::Status FillBody(std::string json, WireRequest& request) const;
+  // Checks the JSON and puts the bytes beside it.
+  absl::Status FillBody(std::string json, std::string_view payload, WireRequest& request) const;
 
   Parts parts_;
   Authenticator* authenticator_;

@@ -1,51 +1,25 @@
 #include "podkit/conduit/conduit.h"
 
-#include <atomic>
 #include <map>
-#include <optional>
 #include <utility>
 
-#include "authenticator.h"
-#include "call_counter.h"
-#include "common/mutex.h"
+#include "batch/batch_command.h"
 #include "common/status_macros.h"
-#include "common/worker_pool.h"
-#include "envelope.h"
+#include "conduit_impl.h"
 #include "fmt/format.h"
-#include "greeter.h"
-#include "hosts/called_pods.h"
 #include "hosts/random.h"
-#include "log_limiter.h"
 #include "meeting.h"
 #include "outcome.h"
-#include "outgoing_call.h"
-#include "responders.h"
-#include "served_commands.h"
 #include "utf8.h"
 
 namespace podkit::conduit {
 namespace {
 
-using internal::CallCounter;
 using internal::ForLog;
 using internal::WithOutcome;
 
 constexpr absl::Duration kCancelTimeout = absl::Seconds(2);
 constexpr absl::Duration kMeetTimeout = absl::Seconds(5);
-constexpr size_t kMadeKeyBytes = 16;  // So many at random that no two keys are the same.
-
-std::function<absl::Time()> ClockOf(const ConduitOptions& options) {
-  if (options.scheduler == nullptr) return options.now;
-  return [scheduler = options.scheduler] { return scheduler->Now(); };
-}
-
-internal::HostSetOptions HostOptionsOf(const ConduitOptions& options) {
-  internal::HostSetOptions hosts;
-  hosts.balance = options.balance;
-  hosts.seed = options.seed != 0 ? options.seed : internal::RandomSeed();
-  hosts.on_event = options.on_host_event;
-  return hosts;
-}
 
 // Stops a call that the same pod made before. Sent where the transport cannot say it by itself.
 struct Cancel {
@@ -106,60 +80,6 @@ JsonValue EmptyObject() { return Constant("{}"); }
 JsonValue EmptyArray() { return Constant("[]"); }
 
 }  // namespace internal
-
-struct Conduit::Impl {
-  const std::shared_ptr<Pods> pods;
-  Transport* const transport;
-  const ConduitOptions options;
-  const std::function<absl::Time()> now;
-  internal::Authenticator authenticator;
-  const internal::HostSetOptions host_options;
-  mutable internal::CalledPods called;
-  internal::Responders responders;
-  internal::ServedCommands served;
-  std::optional<internal::Greeter> greeter;  // If hosts are met.
-  internal::CallEnvironment environment;
-  internal::LogLimiter refusal_log{10, absl::Minutes(1)};
-  internal::LogLimiter failure_log{10, absl::Minutes(1)};
-
-  mutable Mutex mutex;
-  CondVar one_ended;
-  std::map<std::string, CallCounter, std::less<>> sent ABSL_GUARDED_BY(mutex);
-  std::map<CommandSchema (*)(), std::shared_ptr<const internal::PeerSchemas::Own>> declared
-      ABSL_GUARDED_BY(mutex);
-  size_t in_flight ABSL_GUARDED_BY(mutex) = 0;  // Calls to others and calls being answered.
-  std::unique_ptr<WorkerPool> pool ABSL_GUARDED_BY(mutex);      // Made when it is needed.
-  std::shared_ptr<Scheduler> scheduler ABSL_GUARDED_BY(mutex);  // So is this.
-  std::atomic<uint64_t> calls = 0;
-
-  Impl(std::shared_ptr<Pods> the_pods, Transport* the_transport, ConduitOptions the_options)
-      : pods(std::move(the_pods)),
-        transport(the_transport),
-        options(std::move(the_options)),
-        now(ClockOf(options)),
-        authenticator(pods, options.max_clock_skew, now()),
-        host_options(HostOptionsOf(options)),
-        called(host_options),
-        responders(pods->own_id(), options, now) {}
-
-  void Log(LogLevel level, std::string_view line) const {
-    if (options.log) options.log(level, line);
-  }
-
-  absl::Status CheckCall(std::string_view pod, const Pod* target, const CommandInfo& info,
-                         const CallOptions& call) const;
-  void Enter();
-  void Leave();
-  void CountSent(std::string_view command, bool ok, absl::Duration took);
-  void LogFailure(std::string_view pod, std::string_view command, const absl::Status& why,
-                  absl::Duration took);
-  void LogRefusal(const WireRequest& request, const absl::Status& why);
-  WorkerPool* Pool();
-  Scheduler& TheScheduler();
-  std::shared_ptr<const internal::PeerSchemas::Own> DeclaredHere(const CommandInfo& info,
-                                                                 CommandSchema (*schema)());
-  WireReply AnswerHere(std::shared_ptr<const Pod> caller, const WireRequest& request);
-};
 
 absl::Status Conduit::Impl::CheckCall(std::string_view pod, const Pod* target,
                                       const CommandInfo& info, const CallOptions& call) const {
@@ -254,7 +174,7 @@ std::shared_ptr<const internal::PeerSchemas::Own> Conduit::Impl::DeclaredHere(
 
 WireReply Conduit::Impl::AnswerHere(std::shared_ptr<const Pod> caller, const WireRequest& request) {
   const auto opened = responders.Open(std::move(caller), request, {});
-  return opened.ok() ? responders.Run(**opened) : internal::ExceptionReply(opened.status());
+  return opened.ok() ? responders.Run(**opened).reply : internal::ExceptionReply(opened.status());
 }
 
 Conduit::Conduit(std::shared_ptr<Pods> pods, Transport* transport, ConduitOptions options)
@@ -287,6 +207,9 @@ Conduit::Conduit(std::shared_ptr<Pods> pods, Transport* transport, ConduitOption
       },
       {.quick = true});
   HandleMeeting(*this, impl_->served, impl_->options.version);
+  Handle<internal::BatchCommand>([this](const CallContext& context, const Nothing&) {
+    return impl_->batches.Answer(context);
+  });
 }
 
 Conduit::~Conduit() {
@@ -331,7 +254,8 @@ void Conduit::Register(const CommandInfo& info, std::vector<std::string_view> er
 
 void Conduit::Exchange(std::string_view pod, const CommandInfo& info, CommandSchema (*schema)(),
                        std::string envelope, const CallOptions& options,
-                       std::function<void(absl::StatusOr<JsonDocument>)> done) {
+                       std::function<void(absl::StatusOr<JsonDocument>)> done,
+                       std::shared_ptr<internal::OutgoingBatch> batch) {
   impl_->Enter();
   const absl::Time now = impl_->now();
   auto finish = [impl = impl_.get(), pod = std::string(pod), name = info.name, start = now,
@@ -350,7 +274,7 @@ void Conduit::Exchange(std::string_view pod, const CommandInfo& info, CommandSch
   }
   CallOptions with_key = options;
   if (options.make_key && options.key.empty() && info.effect == Effect::kWrite) {
-    with_key.key = internal::RandomHex(kMadeKeyBytes);
+    with_key.key = internal::RandomHex(internal::kMadeKeyBytes);
   }
   const TransportTraits traits = impl_->transport->traits();
   const bool needs_id = options.stop.stop_possible() && !traits.carries_stop;
@@ -359,7 +283,8 @@ void Conduit::Exchange(std::string_view pod, const CommandInfo& info, CommandSch
                                  .declared = impl_->DeclaredHere(info, schema),
                                  .members = std::move(envelope),
                                  .options = std::move(with_key),
-                                 .id = needs_id ? internal::RandomHex(8) : std::string()},
+                                 .id = needs_id ? internal::RandomHex(8) : std::string(),
+                                 .batch = std::move(batch)},
                                 traits.authenticates ? nullptr : &impl_->authenticator,
                                 impl_->options);
   std::make_shared<internal::OutgoingCall>(impl_->environment, std::move(request), now,
@@ -367,8 +292,8 @@ void Conduit::Exchange(std::string_view pod, const CommandInfo& info, CommandSch
       ->Begin();
 }
 
-absl::Status Conduit::BadValue(std::string_view pod, const CommandInfo& info,
-                               const absl::Status& status) {
+absl::Status internal::BadValue(std::string_view pod, const CommandInfo& info,
+                                const absl::Status& status) {
   return TransportError(Outcome::kUnknown,
                         fmt::format("the answer of pod '{}' to '{}' does not fit: {}", pod,
                                     info.name, std::string(status.message())));
@@ -399,11 +324,11 @@ WireReply Conduit::Receive(const WireRequest& request) {
 void Conduit::Answer(ReceivedCall call) {
   auto opened = impl_->responders.Open(std::move(call.caller), call.request, std::move(call.stop));
   if (!opened.ok()) return call.reply(internal::ExceptionReply(opened.status()));
-  if ((*opened)->quick()) return call.reply(impl_->responders.Run(**opened));
+  if ((*opened)->quick()) return call.reply(impl_->responders.Run(**opened).reply);
   impl_->Enter();
   const std::shared_ptr<internal::Responders::Opened> work = *std::move(opened);
   const bool taken = impl_->Pool()->Submit([impl = impl_.get(), work, reply = call.reply] {
-    reply(impl->responders.Run(*work));
+    reply(impl->responders.Run(*work).reply);
     impl->Leave();
   });
   if (taken) return;

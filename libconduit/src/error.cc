@@ -79,11 +79,12 @@ absl::StatusCode CodeFromName(std::string_view name) {
 
 bool IsConduitError(std::string_view error_class) {
   constexpr std::array kClasses = {
-      UnknownAction::kClass,  MissingAction::kClass,   BadJson::kClass,
-      WrongMediaType::kClass, BodyTooLarge::kClass,    InvalidArguments::kClass,
-      InternalError::kClass,  Overloaded::kClass,      TooLate::kClass,
-      StaleToken::kClass,     HeldElsewhere::kClass,   KeyReused::kClass,
-      StillRunning::kClass,   AnswersForgotten::kClass};
+      UnknownAction::kClass,  MissingAction::kClass,    BadJson::kClass,
+      WrongMediaType::kClass, BodyTooLarge::kClass,     InvalidArguments::kClass,
+      InternalError::kClass,  Overloaded::kClass,       TooLate::kClass,
+      StaleToken::kClass,     HeldElsewhere::kClass,    KeyReused::kClass,
+      StillRunning::kClass,   AnswersForgotten::kClass, EarlierCallFailed::kClass,
+      BadReference::kClass};
   return std::find(kClasses.begin(), kClasses.end(), error_class) != kClasses.end();
 }
 
@@ -111,7 +112,8 @@ Outcome OutcomeOf(const absl::Status& status) {
   if (error_class == InternalError::kClass) return Outcome::kInternalError;
   if (error_class == UnknownAction::kClass) return Outcome::kNotImplemented;
   if (error_class == Overloaded::kClass || error_class == TooLate::kClass ||
-      error_class == HeldElsewhere::kClass || error_class == AnswersForgotten::kClass) {
+      error_class == HeldElsewhere::kClass || error_class == AnswersForgotten::kClass ||
+      error_class == EarlierCallFailed::kClass || error_class == BadReference::kClass) {
     return Outcome::kNotExecuted;
   }
   if (error_class == StillRunning::kClass) return Outcome::kUnknown;

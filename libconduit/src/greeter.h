@@ -64,6 +64,15 @@ class Greeter {
     return peers_.Decide(peer, command, request, now).step == Step::kSend;
   }
 
+  // OK or the refusal, if it is known whether the host serves such a call; else Before asks it.
+  std::optional<absl::Status> Look(PeerSchemas::PeerName peer, const PeerSchemas::Own& command,
+                                   std::string_view request, absl::Time now) {
+    auto decision = peers_.Decide(peer, command, request, now);
+    if (decision.step == Step::kSend) return absl::OkStatus();
+    if (decision.step == Step::kRefuse) return std::move(decision.refusal);
+    return std::nullopt;
+  }
+
   // Whether the call is to be sent.
   void Before(Call call);
 

@@ -30,7 +30,7 @@ OutgoingCall::OutgoingCall(const CallEnvironment& environment, CallRequest reque
       called_(environment.called->Of(request_.pod().id)),
       began_(now),
       deadline_(now + request_.options().timeout),
-      keyed_(request_.info().effect == Effect::kWrite && !request_.options().key.empty()),
+      keyed_(request_.keyed()),
       shape_(ShapeOf(now)),
       plan_(PlanOptions(), &called_.repeats(), &called_.hedges(), environment.seed()) {
   const std::string& key = request_.options().balance_key;
@@ -43,7 +43,7 @@ OutgoingCall::Shape OutgoingCall::ShapeOf(absl::Time now) const {
   Shape shape{.hosts = hosts.size()};
   const bool may_hedge = environment_.options->hedge_reads && hosts.size() > 1 &&
                          request_.options().host.empty() && request_.options().max_attempts > 1 &&
-                         request_.info().effect == Effect::kRead &&
+                         request_.info().effect == Effect::kRead && request_.batch() == nullptr &&
                          request_.options().reply_payload == nullptr;  // It has one place.
   if (!may_hedge) return shape;
   shape.delay = &called_.DelayOf(request_.info().name);
@@ -139,6 +139,7 @@ void OutgoingCall::Begin(absl::Time now, int attempt, bool hedge) {
 
 void OutgoingCall::Meet(absl::Time now, int attempt, const std::string& host) {
   Greeter* const greeter = environment_.greeter;
+  if (greeter != nullptr && request_.batch() != nullptr) return MeetForBatch(attempt, host);
   const auto& command = request_.declared();
   const bool known = greeter == nullptr || command == nullptr ||
                      greeter->Knows({request_.pod().id, host}, *command, request_.members(), now);
@@ -182,9 +183,11 @@ bool OutgoingCall::HasUntriedHost() const {
 
 absl::Status OutgoingCall::CountOnAnswers(int attempt, const std::string& host) {
   if (!keyed_ || environment_.greeter == nullptr) return absl::OkStatus();
-  auto kept = environment_.greeter->AnswersOf({request_.pod().id, host}, request_.info().name);
+  auto kept = request_.FindKept([&](std::string_view command) {
+    return environment_.greeter->AnswersOf({request_.pod().id, host}, command);
+  });
   MutexLock lock(&mutex_);
-  if (answers_ && (!kept || kept->id != answers_->id)) {
+  if (answers_ && (!kept || kept->ids != answers_->ids)) {
     return TransportError(Outcome::kNotExecuted,
                           fmt::format("{}: it does not have the answer that was lost: a restart "
                                       "forgot it, or another host has it",
@@ -194,10 +197,10 @@ absl::Status OutgoingCall::CountOnAnswers(int attempt, const std::string& host) 
   return absl::OkStatus();
 }
 
-std::string OutgoingCall::AnswersOf(int attempt) {
+std::vector<std::string> OutgoingCall::AnswersOf(int attempt) {
   MutexLock lock(&mutex_);
   const auto& answers = attempts_[static_cast<size_t>(attempt)].answers;
-  return answers ? answers->id : std::string();
+  return answers ? answers->ids : std::vector<std::string>();
 }
 
 bool OutgoingCall::MayBeRepeated(int attempt, absl::Time now) {
@@ -325,7 +328,8 @@ void OutgoingCall::Settle(absl::Time now, int attempt, absl::StatusOr<JsonDocume
   const std::string& key = request_.options().balance_key;
   if (!key.empty() && !answered) called_.routes().Forget(key, lease->host());
   const bool is_another = OutcomeOf(status) == Outcome::kNotImplemented ||
-                          ErrorClass(status) == AnswersForgotten::kClass;
+                          ErrorClass(status) == AnswersForgotten::kClass ||
+                          (answered && request_.met_another());
   if (is_another && environment_.greeter != nullptr) {
     environment_.greeter->Forget({request_.pod().id, lease->host()});
   }
@@ -421,6 +425,7 @@ void OutgoingCall::Finish(const CallAction& action) {
         break;
     }
   }
+  if (action.maybe_executed) request_.MayHaveBeenExecuted();
   if (action.maybe_executed && OutcomeOf(result.status()) == Outcome::kNotExecuted) {
     result = WithOutcome(result.status(), Outcome::kUnknown);
   }

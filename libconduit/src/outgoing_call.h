@@ -11,6 +11,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -59,7 +60,7 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
     absl::Time began;
     std::optional<size_t> host;  // Its place in tried_, once it has one.
     bool sent = false;
-    std::optional<PeerSchemas::Answers> answers;  // On which it counts.
+    std::optional<KeptAnswers> answers;  // On which it counts.
     bool answered = false;  // By the host, or it never went out; else the way there failed.
     absl::StatusOr<JsonDocument> result;
   };
@@ -77,6 +78,11 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
   void Do(absl::Time now, const CallAction& action);
   void Begin(absl::Time now, int attempt, bool hedge);
   void Meet(absl::Time now, int attempt, const std::string& host);
+  void MeetForBatch(int attempt, const std::string& host);
+  // The host was met for a batch and does not serve these calls of it.
+  void MetForBatch(int attempt, const std::string& host, std::vector<absl::Status> refusals);
+  // Another host serves more calls of the batch: it is asked again.
+  void SendBack(int attempt);
   // The host cannot serve the call, or could not be met.
   void NotSent(int attempt, absl::Status why);
   void Send(absl::Time now, int attempt, const std::string& host);
@@ -90,7 +96,7 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
   void Running(int attempt, absl::Status why, absl::Duration retry_after);
   // Whether the host has the answers that the call counts on, if it counts on any.
   absl::Status CountOnAnswers(int attempt, const std::string& host);
-  std::string AnswersOf(int attempt);
+  std::vector<std::string> AnswersOf(int attempt);
   // After an attempt may have been executed: whether the call may be repeated, and from now on
   // where its answer is.
   bool MayBeRepeated(int attempt, absl::Time now);
@@ -118,7 +124,7 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
   CalledPod& called_;
   const absl::Time began_;
   const absl::Time deadline_;
-  const bool keyed_;  // A write with a key.
+  const bool keyed_;  // As the request.
   const Shape shape_;
 
   Mutex mutex_;
@@ -127,7 +133,9 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
   std::vector<std::string> tried_ ABSL_GUARDED_BY(mutex_);            // Hosts.
   std::string route_ ABSL_GUARDED_BY(mutex_);                         // For the next attempt.
   // Of the first attempt that may have been executed: no other ones will do.
-  std::optional<PeerSchemas::Answers> answers_ ABSL_GUARDED_BY(mutex_);
+  std::optional<KeptAnswers> answers_ ABSL_GUARDED_BY(mutex_);
+  // Of a batch: the host that refused the fewest of its calls.
+  std::optional<std::pair<size_t, std::string>> best_for_batch_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> failures_ ABSL_GUARDED_BY(mutex_);  // Each once.
   std::optional<uint64_t> timer_ ABSL_GUARDED_BY(mutex_);
   int holders_ ABSL_GUARDED_BY(mutex_) = 1;  // The call itself, and what is under way for it.

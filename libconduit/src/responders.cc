@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "batch/references.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
 #include "hmac.h"
@@ -56,7 +57,23 @@ absl::StatusOr<std::unique_ptr<Responders::Opened>> Responders::Open(
     std::shared_ptr<const Pod> caller, const WireRequest& request, std::stop_token stop) {
   std::string_view payload;
   PODKIT_ASSIGN_OR_RETURN(JsonDocument document, ParseRequest(request, json_limits_, &payload));
-  auto opened = std::make_unique<Opened>(this, std::move(caller), std::move(document));
+  if (document.root().Member(kUseMember)) {
+    return conduit::MakeError(InvalidArguments{}, "$.use: only a call in a batch has references");
+  }
+  return Open(std::make_unique<Opened>(this, std::move(caller), std::move(document)), payload,
+              std::move(stop));
+}
+
+absl::StatusOr<std::unique_ptr<Responders::Opened>> Responders::OpenInner(
+    const CallContext& batch, JsonDocument document, std::string_view payload) {
+  auto opened = std::make_unique<Opened>(this, batch.caller, std::move(document));
+  opened->batch_deadline_ = batch.deadline;
+  return Open(std::move(opened), payload, batch.stop);
+}
+
+absl::StatusOr<std::unique_ptr<Responders::Opened>> Responders::Open(std::unique_ptr<Opened> opened,
+                                                                     std::string_view payload,
+                                                                     std::stop_token stop) {
   PODKIT_ASSIGN_OR_RETURN(opened->head_, ReadRequestHead(opened->document_.root()));
   opened->received_ = now_();
   PODKIT_RETURN_IF_ERROR(Admit(*opened));
@@ -72,17 +89,20 @@ absl::StatusOr<std::unique_ptr<Responders::Opened>> Responders::Open(
 }
 
 absl::Status Responders::Admit(Opened& opened) {
-  const std::string action(opened.head_.action.substr(0, 64));
+  // The cut may be within a character.
+  const std::string action = RepairUtf8(std::string(opened.head_.action.substr(0, 64)));
   const auto command = commands_.find(opened.head_.action);
   if (command == commands_.end()) {
     return conduit::MakeError(UnknownAction{action, options_.version},
                               fmt::format("pod '{}' (version {}) knows no action '{}'", own_pod_,
                                           options_.version, action));
   }
-  if (!admission_.Enter(opened.caller_->id)) {
-    return Busy(own_pod_, action, "too many calls of this caller are in work");
+  if (!opened.batch_deadline_) {
+    if (!admission_.Enter(opened.caller_->id)) {
+      return Busy(own_pod_, action, "too many calls of this caller are in work");
+    }
+    opened.admitted_ = true;
   }
-  opened.admitted_ = true;
   opened.command_ = &command->second;
   const size_t limit = command->second.options.max_in_flight;
   if (++command->second.in_flight > limit && limit > 0) {
@@ -96,7 +116,7 @@ WireReply Responders::RefuseBusy(const Opened& opened) const {
   return ExceptionReply(Busy(own_pod_, opened.head_.action, "too many calls wait for a thread"));
 }
 
-WireReply Responders::Run(Opened& opened) {
+RunCall Responders::Run(Opened& opened, size_t room) {
   const absl::Time start = now_();
   AnswerStore* const answers = opened.command_->options.answers;
   const bool keyed = answers != nullptr && !opened.head_.key.empty();
@@ -105,9 +125,11 @@ WireReply Responders::Run(Opened& opened) {
   const size_t size = done.reply.body.size();
   if (done.ok && size > options_.max_body_bytes) {
     done = {.reply = ExceptionReply(TooLarge(opened.head_.action, size))};
+  } else if (size > room) {
+    done = {.reply = ExceptionReply(NoRoom(opened.head_.action, done, room))};
   }
   opened.command_->received.Add(done.ok, now_() - start);
-  return std::move(done.reply);
+  return done;
 }
 
 RunCall Responders::RunOnce(const Opened& opened, AnswerStore& answers) {
@@ -131,16 +153,18 @@ RunCall Responders::RunOnce(const Opened& opened, AnswerStore& answers) {
 RunCall Responders::RunNow(const Opened& opened, const KeyedCall* keyed) const {
   const RequestHead& head = opened.head_;
   std::string payload;
-  const CallContext context{.caller = opened.caller_,
-                            .actor = std::string(head.actor),
-                            .deadline = opened.received_ + head.timeout,
-                            .stop = opened.stop_,
-                            .key = std::string(head.key),
-                            .keyed = keyed,
-                            .trace = std::string(head.trace),
-                            .store_token = head.store_token,
-                            .payload = opened.payload_,
-                            .reply_payload = &payload};
+  const absl::Time deadline = opened.received_ + head.timeout;
+  const CallContext context{
+      .caller = opened.caller_,
+      .actor = std::string(head.actor),
+      .deadline = std::min(deadline, opened.batch_deadline_.value_or(deadline)),
+      .stop = opened.stop_,
+      .key = std::string(head.key),
+      .keyed = keyed,
+      .trace = std::string(head.trace),
+      .store_token = head.store_token,
+      .payload = opened.payload_,
+      .reply_payload = &payload};
   const Answer answer = AnswerCommand(opened, context);
   if (!answer.ok()) {
     const absl::Status error = Declared(opened, answer.status());
@@ -155,6 +179,15 @@ absl::Status Responders::TooLarge(std::string_view action, size_t size) const {
       BodyTooLarge{limit},
       fmt::format("'{}' was executed, but its answer of {} bytes is larger than the limit of {}",
                   action, size, limit));
+}
+
+absl::Status Responders::NoRoom(std::string_view action, const RunCall& done, size_t room) {
+  return conduit::MakeError(
+      BodyTooLarge{static_cast<int64_t>(room)},
+      fmt::format(
+          "'{}' {}, but the {} bytes of its answer do not fit into the {} that are left for "
+          "it in its batch: call it by itself",
+          action, done.ok ? "was executed" : "failed", done.reply.body.size(), room));
 }
 
 Responders::Answer Responders::AnswerCommand(const Opened& opened,

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -57,6 +58,8 @@ class Responders {
     RequestHead head_;
     Command* command_ = nullptr;
     absl::Time received_;
+    // Of the batch that it belongs to, which was admitted for all its calls.
+    std::optional<absl::Time> batch_deadline_;
     bool admitted_ = false;
     std::optional<RunningCalls::Entry> running_;  // If only a command can cancel it.
     std::stop_token stop_;
@@ -72,7 +75,13 @@ class Responders {
   absl::StatusOr<std::unique_ptr<Opened>> Open(std::shared_ptr<const Pod> caller,
                                                const WireRequest& request, std::stop_token stop);
 
-  WireReply Run(Opened& opened);
+  // A call within a batch, whose request came with these bytes; `batch` is the context of the
+  // whole.
+  absl::StatusOr<std::unique_ptr<Opened>> OpenInner(const CallContext& batch, JsonDocument document,
+                                                    std::string_view payload);
+
+  // A reply that is larger than `room` is replaced by BodyTooLarge, which says what was done.
+  RunCall Run(Opened& opened, size_t room = std::numeric_limits<size_t>::max());
   WireReply RefuseBusy(const Opened& opened) const;
 
   RunningCalls& running() { return running_; }
@@ -82,6 +91,8 @@ class Responders {
  private:
   using Answer = absl::StatusOr<std::string>;  // The value as JSON.
 
+  absl::StatusOr<std::unique_ptr<Opened>> Open(std::unique_ptr<Opened> opened,
+                                               std::string_view payload, std::stop_token stop);
   absl::Status Admit(Opened& opened);
   // Runs the responder, whatever key the call has.
   RunCall RunNow(const Opened& opened, const KeyedCall* keyed) const;
@@ -94,6 +105,7 @@ class Responders {
                        const JsonValue& request) const;
   // The command was executed, and its answer cannot be sent.
   absl::Status TooLarge(std::string_view action, size_t size) const;
+  static absl::Status NoRoom(std::string_view action, const RunCall& done, size_t room);
   // The error that stands for one which the caller must not see; the log gets the cause.
   absl::Status Conceal(const Opened& opened, const absl::Status& cause) const;
 

@@ -1,6 +1,8 @@
 // A small call: how many a second and how long one takes, in process and over HTTP, and how near
 // that is to what the parts cost without a conduit.
 //
+// Likewise many of them in one batch, beside the same calls one after the other.
+//
 // The limit over HTTP is libcurl, posting the same bytes to the same server, which answers the same
 // bytes. The limit in process is the cryptography and the JSON alone.
 #include <curl/curl.h>
@@ -14,6 +16,7 @@
 
 #include "fmt/format.h"
 #include "hmac.h"
+#include "podkit/conduit/batch.h"
 #include "podkit/conduit/conduit.h"
 #include "podkit/conduit/http_transport.h"
 #include "podkit/conduit/in_process.h"
@@ -69,6 +72,29 @@ void PrintLoad(std::string_view way, int callers, const Load& load) {
   PrintFigure(fmt::format("conduit/{}_cpu_{}", way, callers), load.cpu_us, "us");
 }
 
+bool CallBatch(Conduit& a, int calls) {
+  conduit::Batch batch;
+  for (int i = 0; i < calls; ++i) batch.Add<EatCheez>(kArguments);
+  return a.Call("B", batch).ok();
+}
+
+// One caller makes that many calls in a row, or in one batch.
+void BenchBatch(const Plan& plan, std::string_view way, Conduit& a, int calls, double goal) {
+  const auto singly = [&](int) {
+    for (int i = 0; i < calls; ++i) {
+      if (!CallOnce(a)) return false;
+    }
+    return true;
+  };
+  const auto [single, batch] = RunLoadsInTurn(
+      plan.rounds, [&] { return RunLoad(1, plan.round, singly); },
+      [&] { return RunLoad(1, plan.round, [&](int) { return CallBatch(a, calls); }); });
+  PrintFigure(fmt::format("conduit/{}_{}_singly_p50", way, calls), single.p50_us, "us");
+  PrintFigure(fmt::format("conduit/{}_{}_in_batch_p50", way, calls), batch.p50_us, "us");
+  PrintRatio(fmt::format("conduit/{}_batch_of_{}_to_single_calls", way, calls),
+             batch.per_second / single.per_second, goal);
+}
+
 // The bytes of one call, and what signing and reading them costs: two signatures and two checks,
 // two texts written and two read.
 struct BareCall {
@@ -111,6 +137,7 @@ BareCall BenchInProcess(const Plan& plan) {
       [&] { return RunLoad(1, plan.round, [&](int) { return bare.CryptoAndJson(); }); });
   PrintLoad("in_process", 1, load);
   PrintRatio("conduit/in_process_to_crypto_and_json", load.per_second / parts.per_second, 0.5);
+  BenchBatch(plan, "in_process", a, 100, 1.0);
   return bare;
 }
 
@@ -187,6 +214,8 @@ void BenchHttp(const Plan& plan, const BareCall& bare) {
   const auto server = StartServer(b, bare);
   const std::string address = fmt::format("http://127.0.0.1:{}", server->port());
   Conduit a(PodsOf("A", {address}), &transport);
+  BenchBatch(plan, "http", a, 10, 3.0);
+  BenchBatch(plan, "http", a, 100, 5.0);
   for (const int callers : {1, 16, 64}) {
     std::vector<std::unique_ptr<BareClient>> clients;
     for (int i = 0; i < callers; ++i) {

@@ -53,6 +53,14 @@ class Client {
     conduit_->Start<C>(pod_, target, arguments, ToHost(options), std::move(done));
   }
 
+  absl::Status Call(Batch& batch, const CallOptions& options = {}) const {
+    return conduit_->Call(pod_, batch, ToHost(options));
+  }
+  void Start(Batch& batch, const CallOptions& options,
+             std::function<void(absl::Status)> done) const {
+    conduit_->Start(pod_, batch, ToHost(options), std::move(done));
+  }
+
   friend bool operator==(const Client&, const Client&) = default;
 
  private:

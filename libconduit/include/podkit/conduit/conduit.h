@@ -40,8 +40,13 @@
 #include "podkit/conduit/transport.h"
 
 namespace podkit::conduit {
+class Batch;
+
 namespace internal {
+class OutgoingBatch;
 struct GreeterOptions;
+// An answer that does not fit the declaration.
+absl::Status BadValue(std::string_view pod, const CommandInfo& info, const absl::Status& status);
 }  // namespace internal
 
 enum class LogLevel { kInfo, kWarning, kError };
@@ -50,6 +55,7 @@ struct ConduitOptions {
   std::string version = "0.1";  // Of this pod's software; told to callers of unknown commands.
   size_t max_body_bytes = size_t{32} << 20;  // Of a request and of a reply.
   int max_json_depth = 64;                   // At most 512.
+  size_t max_batch_calls = 1000;             // In a batch that is sent or answered.
   // Between two pods; a request older than that is refused.
   absl::Duration max_clock_skew = absl::Seconds(60);
   // Calls of one pod that are answered at a time; the next one is refused with Overloaded.
@@ -134,6 +140,15 @@ class Conduit {
              const typename C::Arguments& arguments, const CallOptions& options,
              std::function<void(absl::StatusOr<typename C::Response>)> done);
 
+  // Calls all of a batch (batch.h) in one round trip and waits; each call has its own result. The
+  // status is the first error among these, or why the batch cannot be called. Of the options,
+  // `key` and the payloads belong to single calls; `make_key` gives a key to each write without
+  // one. Repeated where that is safe for every call in it.
+  absl::Status Call(std::string_view pod, Batch& batch, const CallOptions& options = {});
+  // The same without waiting, as the Start of a single call.
+  void Start(std::string_view pod, Batch& batch, const CallOptions& options,
+             std::function<void(absl::Status)> done);
+
   // Answers one request of another pod on this thread. Never fails: a refusal is a reply too.
   WireReply Receive(const WireRequest& request);
 
@@ -157,13 +172,12 @@ class Conduit {
   void Register(const CommandInfo& info, std::vector<std::string_view> errors,
                 CommandSchema (*schema)(), const HandleOptions& options, Responder responder);
   // Sends a call whose own members are `envelope`, an object; `done` gets the document of a reply
-  // whose result is "ok", or the error that it holds.
+  // whose result is "ok", or the error that it holds. `batch`: the calls that go with it, if any.
   void Exchange(std::string_view pod, const CommandInfo& info, CommandSchema (*schema)(),
                 std::string envelope, const CallOptions& options,
-                std::function<void(absl::StatusOr<JsonDocument>)> done);
+                std::function<void(absl::StatusOr<JsonDocument>)> done,
+                std::shared_ptr<internal::OutgoingBatch> batch = nullptr);
   internal::GreeterOptions HowToMeet();
-  static absl::Status BadValue(std::string_view pod, const CommandInfo& info,
-                               const absl::Status& status);
   template <Command C>
   static absl::StatusOr<typename C::Response> DecodeReply(std::string_view pod,
                                                           absl::StatusOr<JsonDocument> reply);
@@ -224,7 +238,7 @@ absl::StatusOr<typename C::Response> Conduit::DecodeReply(std::string_view pod,
   if (!reply.ok()) return std::move(reply).status();
   typename C::Response response{};
   const absl::Status status = internal::DecodeResponse<C>(reply->root(), &response);
-  if (!status.ok()) return BadValue(pod, C::kInfo, status);
+  if (!status.ok()) return internal::BadValue(pod, C::kInfo, status);
   return response;
 }
 

@@ -228,4 +228,33 @@ struct StaleToken {
   }
 };
 
+// Of a call in a batch that takes something from the answer of an earlier one: that one failed or
+// was not made, so that nothing was done for this one. OutcomeOf says kNotExecuted.
+struct EarlierCallFailed {
+  static constexpr std::string_view kClass = "EarlierCallFailed";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kFailedPrecondition;
+  int64_t call = 0;    // The earlier one, counted from 0 in the batch.
+  std::string action;  // Its command.
+  std::string error;   // The class of its error; empty if it was not made.
+  static constexpr auto Fields() {
+    return std::make_tuple(Optional("call", &EarlierCallFailed::call),
+                           Optional("action", &EarlierCallFailed::action),
+                           Optional("error", &EarlierCallFailed::error));
+  }
+};
+
+// Of a call in a batch: what it takes from an earlier answer is not there, or does not fit where it
+// should go. Nothing was done for it; OutcomeOf says kNotExecuted.
+struct BadReference {
+  static constexpr std::string_view kClass = "BadReference";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kInvalidArgument;
+  std::string at;    // Where it should go; empty if that is too long to say.
+  int64_t call = 0;  // The earlier one, counted from 0 in the batch.
+  std::string path;  // What of its answer; as `at`.
+  static constexpr auto Fields() {
+    return std::make_tuple(Optional("at", &BadReference::at), Optional("call", &BadReference::call),
+                           Optional("path", &BadReference::path));
+  }
+};
+
 }  // namespace podkit::conduit
