@@ -20,6 +20,10 @@ expect 2 "no group 'cheese'" bootstrap cheese
 expect 2 'usage: script/test [dev|' test cheese
 expect 2 'known: conduit grpc links lock mux replica store' bench cheese
 expect 2 'usage: script/test-fresh' test-fresh cheese
-for script in bootstrap server test bench test-fresh; do
+expect 2 "one preset at a time: 'asan', and then 'tidy'" test asan tidy
+expect 2 "there is no directory 'cheese'" check cheese
+expect 2 'usage: script/check' check --cheese
+expect 2 'usage: script/check' check . .
+for script in bootstrap check server test bench test-fresh; do
   expect 0 "usage: script/$script" "$script" --help
 done
