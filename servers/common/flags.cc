@@ -12,6 +12,7 @@
 #include "podkit/conduit/json.h"
 #include "podkit/conduit/message.h"
 #include "servers/common/files.h"
+#include "servers/common/option_values.h"
 #include "servers/common/version.h"
 
 namespace podkit::servers {
@@ -36,6 +37,11 @@ absl::Status TakeMember(const conduit::JsonValue& json, const std::string& folde
                         std::optional<T>* value) {
   std::optional<T> read;
   PODKIT_RETURN_IF_ERROR(conduit::Codec<std::optional<T>>::Decode(json, &read));
+  if constexpr (std::is_same_v<T, std::string>) {
+    if (read && read->empty()) {
+      return absl::InvalidArgumentError("$: give a value, or leave the member out");
+    }
+  }
   if (*value || !read) return absl::OkStatus();
   if constexpr (std::is_same_v<T, std::string>) {
     if (NamesAPath(flag, *read)) read = ResolvePath(folder, *read);
@@ -87,8 +93,13 @@ absl::StatusOr<Invocation> ParseFlags(const ProgramText& program, const std::vec
         },
         flag.value);
   }
+  for (CLI::Option* const option : app.get_options()) {
+    if (option->get_items_expected_max() == 0) continue;
+    RefuseEmptyValue(option, "give a value, or leave the flag out");
+  }
   try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    const auto given = WithEmptyValues(arguments);
+    app.parse(std::vector<std::string>(given.rbegin(), given.rend()));
   } catch (const CLI::CallForHelp&) {
     invocation.answer = app.help();
   } catch (const CLI::CallForVersion& call) {

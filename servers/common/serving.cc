@@ -8,7 +8,7 @@
 
 #include "common/status_macros.h"
 #include "common/text.h"
-#include "servers/common/files.h"
+#include "servers/http/tls_context.h"
 
 namespace podkit::servers {
 namespace {
@@ -88,11 +88,8 @@ absl::Status CheckServing(const ServingSettings& settings, ServingConfig* config
 }
 
 absl::Status CheckTlsFiles(const ServingConfig& config) {
-  constexpr size_t kMaxPemBytes = size_t{1} << 20;
-  for (const std::string& file : {config.tls_certificate_file, config.tls_key_file}) {
-    if (!file.empty()) PODKIT_RETURN_IF_ERROR(ReadFile(file, kMaxPemBytes).status());
-  }
-  return absl::OkStatus();
+  if (config.tls_key_file.empty()) return absl::OkStatus();
+  return TlsContext::Load(config.tls_certificate_file, config.tls_key_file).status();
 }
 
 HttpServerOptions ServingHttpOptions(const ServingConfig& config) {

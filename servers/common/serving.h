@@ -61,7 +61,7 @@ std::vector<Flag> ServingFlags(Flag identity, ServingSettings* settings,
 // Sets in `config`, which has the defaults, what the settings say.
 absl::Status CheckServing(const ServingSettings& settings, ServingConfig* config);
 
-// OK if the certificate and the key, where there are any, can be read.
+// OK if the certificate and the key, where there are any, can be read and belong together.
 absl::Status CheckTlsFiles(const ServingConfig& config);
 
 HttpServerOptions ServingHttpOptions(const ServingConfig& config);

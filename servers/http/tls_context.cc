@@ -28,10 +28,14 @@ absl::StatusOr<std::unique_ptr<TlsContext>> TlsContext::Load(const std::string& 
   SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return -1; });
   if (SSL_CTX_use_certificate_chain_file(context, certificate_file.c_str()) != 1) {
     return absl::InvalidArgumentError(
-        fmt::format("certificate file '{}': {}", certificate_file, TakeTlsError()));
+        fmt::format("certificate file '{}': {}; it must be PEM, the certificate and its chain",
+                    certificate_file, TakeTlsError()));
   }
   if (SSL_CTX_use_PrivateKey_file(context, key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return absl::InvalidArgumentError(fmt::format("key file '{}': {}", key_file, TakeTlsError()));
+    return absl::InvalidArgumentError(fmt::format(
+        "key file '{}': {}; it must be PEM, the key of the certificate in '{}', without "
+        "a passphrase",
+        key_file, TakeTlsError(), certificate_file));
   }
   return std::unique_ptr<TlsContext>(new TlsContext(std::move(native)));
 }

@@ -11,7 +11,9 @@
 #include "common/text.h"
 #include "podkit/lock/directory_commands.h"
 #include "servers/common/admin_messages.h"
+#include "servers/common/known_members.h"
 #include "servers/common/operator_token.h"
+#include "servers/common/request_check.h"
 #include "servers/common/status_to_http.h"
 
 namespace podkit::servers {
@@ -41,8 +43,12 @@ absl::StatusOr<int64_t> Number(const HttpRequest& request, std::string_view name
 
 absl::StatusOr<LockOrder> Order(const HttpRequest& request) {
   auto order = conduit::FromJson<LockOrder>(request.body);
-  if (order.ok()) return order;
-  return absl::InvalidArgumentError("body: " + std::string(order.status().message()));
+  absl::Status status = order.status();
+  if (status.ok()) {
+    status = CheckMembers<LockOrder>(conduit::JsonDocument::Parse(request.body)->root());
+  }
+  if (status.ok()) return order;
+  return absl::InvalidArgumentError("body: " + std::string(status.message()));
 }
 
 template <conduit::Encodable T>
@@ -114,24 +120,26 @@ struct ApiRoute {
   const char* method;
   const char* path;
   ApiAnswer (*handler)(const Api&, const HttpRequest&);
+  std::string_view parameters = "actor";  // Of the query, with spaces between them.
 };
 
 constexpr ApiRoute kRoutes[] = {
     {"GET", "/status", GetStatus},
-    {"GET", "/locks", ListLocks},
+    {"GET", "/locks", ListLocks, "actor prefix host after limit"},
     {"GET", "/locks/{store}", GetLock},
     {"PUT", "/locks/{store}", CreateLock},
-    {"DELETE", "/locks/{store}", DeleteLock},
+    {"DELETE", "/locks/{store}", DeleteLock, "actor by reason"},
     {"POST", "/locks/{store}/break", BreakLock},
     {"POST", "/locks/{store}/ask-to-hand-over", AskToHandOver},
-    {"GET", "/lock-events", WatchLocks},
-    {"GET", "/lock-audit", ReadAudit},
+    {"GET", "/lock-events", WatchLocks, "actor prefix after wait_ms"},
+    {"GET", "/lock-audit", ReadAudit, "actor after"},
 };
 
 HttpResponse Answer(const Api& api, const ApiRoute& route, const HttpRequest& request) {
   if (!IsOperator(request, api.options.token)) return AskForToken();
   const absl::Time start = absl::Now();
-  ApiAnswer answer = route.handler(api, request);
+  const absl::Status good = CheckRequest(request, route.parameters);
+  ApiAnswer answer = good.ok() ? route.handler(api, request) : good;
   HttpResponse response = answer.ok() ? *std::move(answer) : ErrorResponse(answer.status());
   if (api.options.log) {
     api.options.log(request.method != "GET",

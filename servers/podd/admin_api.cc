@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "common/status_macros.h"
 #include "servers/common/operator_token.h"
+#include "servers/common/request_check.h"
 #include "servers/common/status_to_http.h"
 #include "servers/podd/admin_call.h"
 
@@ -101,8 +102,9 @@ AdminAnswer GetHomeToken(const AdminCall& call) {
 }
 
 AdminAnswer GetHomeChanges(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const bool whole, call.WholeDepth());
   PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
-  return Value(home->ChangesSince(call.Query("since"), call.Query("depth") == "infinity"));
+  return Value(home->ChangesSince(call.Query("since"), whole));
 }
 
 AdminAnswer ListInvitations(const AdminCall& call) {
@@ -348,6 +350,7 @@ struct AdminRoute {
   std::string_view method;
   std::string_view path;  // Below kAdminPath.
   AdminAnswer (*handler)(const AdminCall&);
+  std::string_view parameters = "actor";  // Of the query, with spaces between them.
 };
 
 constexpr AdminRoute kRoutes[] = {
@@ -363,14 +366,14 @@ constexpr AdminRoute kRoutes[] = {
     {"POST", "/homes/{home}/check", CheckHome},
     {"POST", "/homes/{home}/collect-orphans", CollectOrphans},
     {"GET", "/homes/{home}/token", GetHomeToken},
-    {"GET", "/homes/{home}/changes", GetHomeChanges},
+    {"GET", "/homes/{home}/changes", GetHomeChanges, "actor since depth"},
     {"GET", "/homes/{home}/invitations", ListInvitations},
     {"POST", "/homes/{home}/invitations/{share}/accept", AcceptInvitation},
     {"POST", "/homes/{home}/invitations/{share}/decline", DeclineInvitation},
     {"GET", "/homes/{home}/notifications", ListNotifications},
     {"DELETE", "/homes/{home}/notifications/{notification}", RemoveNotification},
     {"GET", "/homes/{home}/tokens", GetSyncTokens},
-    {"GET", "/homes/{home}/free-busy", GetFreeBusy},
+    {"GET", "/homes/{home}/free-busy", GetFreeBusy, "actor start end time_zone"},
     {"GET", "/homes/{home}/delegates", ListDelegates},
     {"PUT", "/homes/{home}/delegates/{principal}", SetDelegate},
     {"DELETE", "/homes/{home}/delegates/{principal}", RemoveDelegate},
@@ -381,28 +384,30 @@ constexpr AdminRoute kRoutes[] = {
     {"PATCH", "/homes/{home}/collections/{collection}", ChangeCollection},
     {"DELETE", "/homes/{home}/collections/{collection}", RemoveCollection},
     {"GET", "/homes/{home}/collections/{collection}/token", GetToken},
-    {"GET", "/homes/{home}/collections/{collection}/changes", GetChanges},
-    {"GET", "/homes/{home}/collections/{collection}/search", Search},
+    {"GET", "/homes/{home}/collections/{collection}/changes", GetChanges, "actor since"},
+    {"GET", "/homes/{home}/collections/{collection}/search", Search,
+     "actor component start end time_zone"},
     {"GET", "/homes/{home}/collections/{collection}/export", Export},
     {"POST", "/homes/{home}/collections/{collection}/import", Import},
     {"GET", "/homes/{home}/collections/{collection}/shares", ListShares},
     {"PUT", "/homes/{home}/collections/{collection}/shares/{viewer}", Invite},
     {"DELETE", "/homes/{home}/collections/{collection}/shares/{viewer}", Uninvite},
     {"GET", "/homes/{home}/collections/{collection}/objects", ListObjects},
-    {"GET", "/homes/{home}/collections/{collection}/objects/{object}", GetObject},
-    {"GET", "/homes/{home}/collections/{collection}/objects/{object}/text", GetText},
+    {"GET", "/homes/{home}/collections/{collection}/objects/{object}", GetObject, "actor by"},
+    {"GET", "/homes/{home}/collections/{collection}/objects/{object}/text", GetText, "actor by"},
     {"PUT", "/homes/{home}/collections/{collection}/objects/{object}/text", PutText},
     {"DELETE", "/homes/{home}/collections/{collection}/objects/{object}", RemoveObject},
     {"POST", "/homes/{home}/collections/{collection}/objects/{object}/move", MoveObject},
-    {"GET", "/homes/{home}/collections/{collection}/objects/{object}/attachments", ListAttachments},
+    {"GET", "/homes/{home}/collections/{collection}/objects/{object}/attachments", ListAttachments,
+     "actor by"},
     {"POST", "/homes/{home}/collections/{collection}/objects/{object}/attachment-parts",
-     UploadAttachmentPart},
-    {"POST", "/homes/{home}/collections/{collection}/objects/{object}/attachments",
-     WriteAttachment},
+     UploadAttachmentPart, "actor by offset"},
+    {"POST", "/homes/{home}/collections/{collection}/objects/{object}/attachments", WriteAttachment,
+     "actor by"},
     {"GET", "/homes/{home}/collections/{collection}/objects/{object}/attachments/{attachment}",
-     ReadAttachmentPart},
+     ReadAttachmentPart, "actor by offset"},
     {"DELETE", "/homes/{home}/collections/{collection}/objects/{object}/attachments/{attachment}",
-     RemoveAttachment},
+     RemoveAttachment, "actor by instances"},
 };
 
 HttpResponse Answer(const PodServices& pod, const AdminApiOptions& options, const AdminRoute& route,
@@ -410,7 +415,10 @@ HttpResponse Answer(const PodServices& pod, const AdminApiOptions& options, cons
   if (!IsOperator(request, options.token)) return AskForToken();
   const absl::Time start = absl::Now();
   const AdminCall call(pod, request);
-  AdminAnswer answer = route.handler(call);
+  const absl::Status good = CheckRequest(request, route.parameters);
+  AdminAnswer answer = good.ok()
+                           ? route.handler(call)
+                           : store::MakeError(store::InvalidRequest{}, std::string(good.message()));
   HttpResponse response = answer.ok() ? *std::move(answer) : ErrorResponse(answer.status());
   if (options.log) {
     options.log(fmt::format("{} {} actor '{}': {} in {:.1f} ms", request.method, request.path(),

@@ -67,6 +67,13 @@ absl::StatusOr<store::Precondition> AdminCall::Condition() const {
   return condition;
 }
 
+absl::StatusOr<bool> AdminCall::WholeDepth() const {
+  const std::string depth = Query("depth");
+  if (depth == "infinity") return true;
+  if (depth.empty() || depth == "1") return false;
+  return BadRequest(fmt::format("depth: '{}' is not 1 or infinity", depth));
+}
+
 absl::StatusOr<int64_t> AdminCall::Offset() const {
   const std::string text = Query("offset");
   if (text.empty()) return 0;

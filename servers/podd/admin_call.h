@@ -13,6 +13,7 @@
 #include "podkit/store/errors.h"
 #include "podkit/store/home.h"
 #include "servers/common/admin_messages.h"
+#include "servers/common/known_members.h"
 #include "servers/http/http_message.h"
 #include "servers/podd/pod_services.h"
 
@@ -33,15 +34,15 @@ class AdminCall {
   std::string Query(std::string_view name) const { return request_.Query(name).value_or(""); }
 
   const std::string& body() const { return request_.body; }
-  // InvalidRequest unless the body is a JSON object of this form.
+  // InvalidRequest unless the body is a JSON object of this form, without any other member.
   template <conduit::Message T>
   absl::StatusOr<T> Body() const {
-    auto decoded = conduit::FromJson<T>(request_.body.empty() ? "{}" : request_.body);
-    if (!decoded.ok()) {
-      return store::MakeError(store::InvalidRequest{},
-                              "body: " + std::string(decoded.status().message()));
-    }
-    return decoded;
+    const std::string text = request_.body.empty() ? "{}" : request_.body;
+    auto decoded = conduit::FromJson<T>(text);
+    absl::Status status = decoded.status();
+    if (status.ok()) status = CheckMembers<T>(conduit::JsonDocument::Parse(text)->root());
+    if (status.ok()) return decoded;
+    return store::MakeError(store::InvalidRequest{}, "body: " + std::string(status.message()));
   }
 
   // {home}, seen by the acting user.
@@ -52,6 +53,8 @@ class AdminCall {
   absl::StatusOr<store::ObjectKey> Object() const;
   // From If-Match and If-None-Match.
   absl::StatusOr<store::Precondition> Condition() const;
+  // ?depth=infinity; false for 1, which it is if it is absent.
+  absl::StatusOr<bool> WholeDepth() const;
   // ?offset=, 0 if it is absent.
   absl::StatusOr<int64_t> Offset() const;
   // ?instances=, separated by commas.

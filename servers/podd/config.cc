@@ -66,6 +66,9 @@ absl::StatusOr<PoddConfig> Check(const PoddSettings& settings) {
   config.pod = settings.pod.value_or(config.pod);
   config.pods_file = settings.pods_file.value_or("");
   config.hosts_from = settings.hosts_from.value_or("");
+  if (!config.hosts_from.empty() && config.pods_file.empty()) {
+    return WrongFlag("hosts-from", "needs --pods-file, which has the keys");
+  }
   config.users_file = settings.users_file.value_or("");
   config.token_file = settings.token_file.value_or(ResolvePath(config.data, "operator.token"));
   const std::string transport = settings.transport.value_or("http");

@@ -26,6 +26,7 @@
 #include "servers/podd/host_discovery.h"
 #include "servers/podd/metrics.h"
 #include "servers/podd/pod_services.h"
+#include "servers/podd/users_file.h"
 
 namespace podkit::servers {
 namespace {
@@ -43,9 +44,12 @@ absl::StatusOr<std::shared_ptr<conduit::Pods>> LoadPods(const PoddConfig& config
   return conduit::Pods::Create({own}, config.pod);
 }
 
-absl::StatusOr<std::shared_ptr<store::FileUserDirectory>> LoadUsers(const PoddConfig& config) {
-  if (config.users_file.empty()) return store::FileUserDirectory::Create({});
-  return store::FileUserDirectory::Load(config.users_file);
+// The users, whose pods are all among `pods`.
+absl::StatusOr<std::shared_ptr<store::FileUserDirectory>> LoadUsers(const PoddConfig& config,
+                                                                    const conduit::Pods& pods) {
+  PODKIT_ASSIGN_OR_RETURN(auto users, LoadUsersFile(config.users_file));
+  PODKIT_RETURN_IF_ERROR(CheckPodsOfUsers(*users, pods, config.users_file));
+  return users;
 }
 
 conduit::ConduitOptions MakeConduitOptions(const PoddConfig& config, const Log& log) {
@@ -92,6 +96,12 @@ struct PodServer::Parts {
   std::atomic<const HttpServer*> http_counters = nullptr;  // Set once it serves.
   std::unique_ptr<HttpServer> http;
 
+  // What became of each file.
+  struct Reloaded {
+    absl::Status pods;
+    absl::Status users;
+  };
+  Reloaded ReloadFiles();
   absl::Status FindHosts();
   absl::Status OpenStore();
   absl::Status Serve();
@@ -176,8 +186,8 @@ PodServer::PodServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 PodServer::~PodServer() { Stop(absl::ZeroDuration()); }
 
 absl::Status PodServer::Check(const PoddConfig& config) {
-  PODKIT_RETURN_IF_ERROR(LoadPods(config).status());
-  PODKIT_RETURN_IF_ERROR(LoadUsers(config).status());
+  PODKIT_ASSIGN_OR_RETURN(const auto pods, LoadPods(config));
+  PODKIT_RETURN_IF_ERROR(LoadUsers(config, *pods).status());
   PODKIT_RETURN_IF_ERROR(CheckTlsFiles(config));
   PODKIT_RETURN_IF_ERROR(CheckHostsFrom(config));
   return CheckToken(config.token_file, config.data, "podd");
@@ -190,7 +200,7 @@ absl::StatusOr<std::unique_ptr<PodServer>> PodServer::Start(const PoddConfig& co
   parts->config = config;
   parts->log = std::move(log);
   PODKIT_ASSIGN_OR_RETURN(parts->pods, LoadPods(config));
-  PODKIT_ASSIGN_OR_RETURN(parts->users, LoadUsers(config));
+  PODKIT_ASSIGN_OR_RETURN(parts->users, LoadUsers(config, *parts->pods));
   PODKIT_ASSIGN_OR_RETURN(parts->links, MakeLinks(config, parts->pods, parts->log));
   conduit::Transport* const transport = config.calls_over_links
                                             ? static_cast<conduit::Transport*>(parts->links.get())
@@ -207,6 +217,22 @@ absl::StatusOr<std::unique_ptr<PodServer>> PodServer::Start(const PoddConfig& co
 
 uint16_t PodServer::port() const { return parts_->http->port(); }
 
+PodServer::Parts::Reloaded PodServer::Parts::ReloadFiles() {
+  // Checked together as they would be afterwards; a file that is wrong stays as it was.
+  const auto next_pods = LoadPods(config);
+  const auto next_users = LoadUsersFile(config.users_file);
+  Reloaded result{.pods = next_pods.status(), .users = next_users.status()};
+  const absl::Status both =
+      CheckPodsOfUsers(next_users.ok() ? **next_users : *users,
+                       next_pods.ok() ? **next_pods : *pods, config.users_file);
+  if (result.pods.ok()) result.pods = both.ok() ? pods->Reload() : both;
+  if (result.users.ok()) {
+    result.users =
+        both.ok() ? users->Replace((*next_users)->All(), (*next_users)->AllGroups()) : both;
+  }
+  return result;
+}
+
 void PodServer::Reload() {
   const auto report = [&](std::string_view what, const std::string& path,
                           const absl::Status& status, size_t count) {
@@ -218,12 +244,11 @@ void PodServer::Reload() {
                          OneLine(std::string(status.message())));
     }
   };
-  const absl::Status pods = parts_->pods->Reload();
-  report("pods", parts_->config.pods_file, pods, parts_->pods->All().size());
+  const Parts::Reloaded result = parts_->ReloadFiles();
+  report("pods", parts_->config.pods_file, result.pods, parts_->pods->All().size());
   if (parts_->discovery) parts_->discovery->LookNow();
-  const absl::Status users = parts_->users->Reload();
-  report("users", parts_->config.users_file, users, parts_->users->All().size());
-  const absl::Status groups = users.ok() ? parts_->store->FollowGroups() : absl::OkStatus();
+  report("users", parts_->config.users_file, result.users, parts_->users->All().size());
+  const absl::Status groups = result.users.ok() ? parts_->store->FollowGroups() : absl::OkStatus();
   if (!groups.ok()) {
     parts_->log->error("not every home follows its groups: {}",
                        OneLine(std::string(groups.message())));

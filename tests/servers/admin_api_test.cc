@@ -119,6 +119,47 @@ TEST_CASE("A request that makes no sense is refused by name", "[podd][admin]") {
     CHECK(response.status == 400);
     CHECK(ErrorClassOf(response) == "InvalidRequest");
   }
+  const auto none_match =
+      pod.Send("PUT", "/homes/ann/collections/calendar/objects/x.ics/text", "",
+               {{"Authorization", "Bearer " + kToken}, {"If-None-Match", "\"x\""}});
+  CHECK(none_match.status == 400);
+  CHECK_THAT(none_match.body, Catch::Contains("If-None-Match: only * makes sense in a write"));
+}
+
+TEST_CASE("A parameter that the request does not take is refused", "[podd][admin]") {
+  Pod pod;
+  const auto refusal = [&](std::string_view method, const std::string& target,
+                           const std::string& body = "") {
+    const auto response = pod.Send(method, "/homes/ann" + target, body);
+    CHECK(response.status == 400);
+    CHECK(ErrorClassOf(response) == "InvalidRequest");
+    return std::string(podctl::ErrorFromReply(400, response.body).message());
+  };
+  CHECK(refusal("GET", "/collections/calendar/objects/x?acter=emma") ==
+        "there is no parameter 'acter'; this request takes actor, by");
+  CHECK(refusal("DELETE", "/collections/calendar/objects/x?by=uid") ==
+        "there is no parameter 'by'; this request takes actor");
+  CHECK(refusal("GET", "/collections?actor=") == "actor: give a value, or leave the parameter out");
+  CHECK(refusal("GET", "/collections?actor=ann&actor=bob") == "actor: is there twice");
+  CHECK(refusal("GET", "/collections?actor=%FF") == "actor: is not UTF-8");
+  CHECK(refusal("GET", "/collections/%FF") == "the path is not UTF-8");
+  CHECK(refusal("GET", "/changes?depth=2") == "depth: '2' is not 1 or infinity");
+  CHECK(pod.Send("GET", "/homes/ann/changes?depth=1").status == 200);
+  CHECK(pod.Send("GET", "/homes/ann/changes?depth=infinity&actor=ann").status == 200);
+}
+
+TEST_CASE("A misspelt member of a request is refused", "[podd][admin]") {
+  Pod pod;
+  const auto refusal = [&](std::string_view method, const std::string& target,
+                           const std::string& body) {
+    const auto response = pod.Send(method, "/homes/ann" + target, body);
+    CHECK(response.status == 400);
+    return std::string(podctl::ErrorFromReply(400, response.body).message());
+  };
+  CHECK(refusal("PATCH", "/collections/calendar", R"({"nmae": "x"})") ==
+        "body: $.nmae: is not a known member; there are name, properties");
+  CHECK_THAT(refusal("PATCH", "/collections/calendar", R"({"properties": {"colour": "#123456"}})"),
+             Catch::StartsWith("body: $.properties.colour: is not a known member; there are "));
 }
 
 TEST_CASE("The acting user is one of the directory and has his rights", "[podd][admin]") {
@@ -187,6 +228,8 @@ TEST_CASE("Files are attached to objects a part at a time", "[podd][admin]") {
   CHECK(pod.SendAs("ann", "GET", one).body == "hello");
   CHECK(pod.Send("GET", one + "?actor=ann&offset=3").body == "lo");
   CHECK(pod.Send("GET", one + "?actor=ann&offset=x").status == 400);
+  CHECK_THAT(pod.Send("GET", one + "?actor=ann&offset=-1").body,
+             Catch::Contains("offset: give 0 or more"));
   CHECK(pod.Send("GET", one + "?actor=ann&offset=6").status == 400);
   CHECK(pod.SendAs("bob", "GET", one).status == 403);
   CHECK(pod.Send("DELETE", one + "?actor=ann&instances=20990101T000000Z").status == 404);

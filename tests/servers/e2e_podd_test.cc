@@ -13,6 +13,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/free_port.h"
 #include "tests/support/raw_http_client.h"
+#include "tests/support/shell.h"
 
 namespace podkit::testing {
 namespace {
@@ -59,6 +60,9 @@ TEST_CASE("podd refuses wrong flags and says which one", "[e2e][podd]") {
       {{"--log-level", "loud"}, 2, "'loud'"},
       {{"--tls-key-file", "key.pem"}, 2, "give both or none"},
       {{"--data", ""}, 2, "--data"},
+      {{"--config", ""}, 2, "--config: give a value, or leave the flag out"},
+      {{"--tls-certificate-file", "", "--tls-key-file", ""}, 2, "--tls-certificate-file: give"},
+      {{"--pods-file="}, 2, "--pods-file: give"},
       {{"--config", "nope.json"}, 2, "nope.json"},
       {{"--pod", "a b"}, 1, "'a b'"},
       {{"--pods-file", "nope.json"}, 1, "nope.json"},
@@ -99,6 +103,9 @@ TEST_CASE("podd refuses files that make no sense and says where", "[e2e][podd]")
        1, "chmod 600"},
       {"--users-file", R"({"users": [{"uid": "a b", "name": "x", "pod": "A"}]})", 1, "'a b'"},
       {"--users-file", R"({"people": []})", 1, "users"},
+      {"--users-file", R"({"users": [], "grups": []})", 1, "$.grups: is not a known member"},
+      {"--users-file", R"({"users": [{"uid": "ann", "pod": "Z"}]})", 1,
+       "user 'ann': the pods file has no pod 'Z'"},
       {"--token-file", "short", 1, "5 bytes"},
   }));
   CAPTURE(bad.flag, bad.text);
@@ -124,6 +131,25 @@ TEST_CASE("podd --check-config reads everything and changes nothing", "[e2e][pod
   CHECK(!fs::exists(folder.File("podkit-data")));
   Write(folder.File("users.json"), "{");
   CheckRefusal(RunPodd(folder, {"--config", "podd.json", "--check-config"}), 1, "users.json");
+}
+
+TEST_CASE("podd --check-config looks whether certificate and key can be used", "[e2e][podd][tls]") {
+  const TempDir folder;
+  for (const char* name : {"one", "two"}) {
+    ShellOutput(
+        fmt::format("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
+                    "-subj /CN=pod -keyout {0}.key -out {0}.crt 2>&1",
+                    folder.File(name)));
+  }
+  Write(folder.File("rubbish"), "rubbish");
+  const auto check = [&](const std::string& certificate, const std::string& key) {
+    return RunPodd(
+        folder, {"--check-config", "--tls-certificate-file", certificate, "--tls-key-file", key});
+  };
+  CHECK(check("one.crt", "one.key").exit_code == 0);
+  CheckRefusal(check("rubbish", "one.key"), 1, "certificate file 'rubbish'");
+  CheckRefusal(check("one.crt", "rubbish"), 1, "key file 'rubbish'");
+  CheckRefusal(check("one.crt", "two.key"), 1, "key file 'two.key'");
 }
 
 TEST_CASE("podd serves one pod without any configuration", "[e2e][podd]") {
@@ -280,6 +306,27 @@ TEST_CASE("podd reads pods and users again on SIGHUP, if they are right", "[e2e]
   CHECK_THAT(pods.Process("A").Err(), Catch::Contains("not reloaded, the pods stay as they were"));
   CHECK(pods.Podctl({"--as", "gina", "collections"}).exit_code == 0);
   CHECK(pods.Podctl({"ping", "B"}).exit_code == 0);
+}
+
+TEST_CASE("podd keeps its groups when the users file is misspelt, and its users with their pods",
+          "[e2e][podd]") {
+  TwoPods pods;
+  const std::string log_end = "not reloaded, the users stay as they were: ";
+  Write(pods.File("users.json"), R"({"users": [{"uid": "anna", "pod": "A"}], "grups": []})");
+  pods.Process("A").Signal(SIGHUP);
+  pods.Process("A").WaitForErr("$.grups: is not a known member; there are users, groups");
+  CHECK_THAT(pods.Process("A").Err(), Catch::Contains(log_end));
+  Write(pods.File("users.json"), R"({"users": [{"uid": "anna", "pod": "Z"}]})");
+  pods.Process("A").Signal(SIGHUP);
+  pods.Process("A").WaitForErr("user 'anna': the pods file has no pod 'Z'");
+  // A pods file that no longer has the pod of a user is not taken either.
+  fs::remove(pods.File("users.json"));
+  Write(pods.File("pods.json"),
+        fmt::format(R"({{"pods": [{{"id": "A", "hosts": ["{}"]}}]}})", "http://127.0.0.1:1"));
+  pods.Process("A").Signal(SIGHUP);
+  pods.Process("A").WaitForErr("user 'david': the pods file has no pod 'B'");
+  CHECK(pods.Podctl({"ping", "B"}).exit_code == 0);
+  CHECK(pods.Podctl({"--as", "david", "collections"}).exit_code == 0);
 }
 
 }  // namespace

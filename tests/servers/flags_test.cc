@@ -65,6 +65,25 @@ TEST_CASE("A flag that does not exist is refused, with a hint", "[servers][flags
              Catch::Contains("--nmae") && Catch::EndsWith("; served --help lists the flags"));
 }
 
+TEST_CASE("An empty value is refused, not taken for none", "[servers][flags]") {
+  const TempDir folder;
+  Settings settings;
+  const auto refusal = [&](const std::vector<std::string>& arguments) {
+    const auto said = ParseFlags(kText, settings.Flags(), arguments);
+    CHECK(said.status().code() == absl::StatusCode::kInvalidArgument);
+    return std::string(said.status().message());
+  };
+  const std::string rest = ": give a value, or leave the flag out; served --help lists the flags";
+  CHECK(refusal({"--name", ""}) == "--name" + rest);
+  CHECK(refusal({"--name=", "b"}) == "--name" + rest);
+  CHECK(refusal({"--threads", ""}) == "--threads" + rest);
+  CHECK(refusal({"--key-file="}) == "--key-file" + rest);
+  CHECK(refusal({"--config", ""}) == "--config" + rest);
+  CHECK(refusal({"--config=", "--check-config"}) == "--config" + rest);
+  CHECK_THAT(std::string(Read(folder, R"({"key_file": ""})", &settings).message()),
+             Catch::EndsWith("$.key_file: give a value, or leave the member out"));
+}
+
 TEST_CASE("The configuration file sets what no flag has set", "[servers][flags]") {
   const TempDir folder;
   Settings settings{.name = "b"};

@@ -55,6 +55,12 @@ TEST_CASE("podd speaks https when it has a certificate", "[podd][config]") {
         absl::StatusCode::kInvalidArgument);
 }
 
+TEST_CASE("podd finds hosts only for pods whose keys it has", "[podd][config]") {
+  CHECK(Configure({"--hosts-from", "hosts.json"}).status() ==
+        absl::InvalidArgumentError("--hosts-from: needs --pods-file, which has the keys"));
+  CHECK(Configure({"--hosts-from", "hosts.json", "--pods-file", "pods.json"}).ok());
+}
+
 TEST_CASE("podd calls over HTTP unless it is told to use links", "[podd][config]") {
   CHECK_FALSE(ValueOf(Configure({})).calls_over_links);
   CHECK(ValueOf(Configure({"--transport", "links"})).calls_over_links);

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <string>
 
+#include "podkit/conduit/json.h"
 #include "podkit/store/errors.h"
+#include "servers/common/error_json.h"
 #include "servers/podctl/errors.h"
 #include "tests/support/catch.h"
 
@@ -16,6 +18,16 @@ std::string Header(const HttpResponse& response, std::string_view name) {
   const auto found =
       std::ranges::find(response.headers, name, [](const auto& one) { return one.first; });
   return found == response.headers.end() ? "" : found->second;
+}
+
+TEST_CASE("An error that quotes rubbish is JSON all the same", "[podd][errors]") {
+  const std::string text =
+      ErrorJson(MakeError(store::NoSuchUser{.uid = "\xFF\xC3"}, "no '\xC3\xBC\xFF\xE2\x82'"));
+  CHECK(conduit::IsUtf8(text));
+  const auto document = conduit::JsonDocument::Parse(text);
+  REQUIRE(document.status() == absl::OkStatus());
+  CHECK(document->root().Member("error")->Member("message")->AsString() ==
+        "no '\xC3\xBC\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD'");
 }
 
 TEST_CASE("Each error of the store has its HTTP status", "[podd][errors]") {
