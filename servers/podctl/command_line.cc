@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <initializer_list>
 #include <memory>
 #include <utility>
 
 #include "common/text.h"
 #include "servers/common/error_json.h"
+#include "servers/common/option_values.h"
 #include "servers/common/version.h"
 #include "servers/podctl/errors.h"
 
@@ -56,6 +59,43 @@ std::string FullName(const CLI::App* chosen) {
   const auto behind = chosen->get_subcommands();
   return behind.empty() ? chosen->get_name()
                         : chosen->get_name() + " " + behind.front()->get_name();
+}
+
+// Words for people may be empty: that takes away what was there.
+bool MayBeEmpty(const CLI::Option& option) {
+  const std::string takes = option.get_type_name();
+  return option.get_items_expected_max() == 0 || takes == "WORDS" || takes == "COLOR";
+}
+
+// What becomes a part of a path, where "" and dots would mean another place.
+bool IsName(const CLI::Option& option) {
+  const auto is_one_of = [](std::string_view text, std::initializer_list<std::string_view> known) {
+    return std::ranges::find(known, text) != known.end();
+  };
+  if (!option.get_positional()) return is_one_of(option.get_type_name(), {"UID", "NAME", "ID"});
+  return is_one_of(option.get_name(), {"ATTACHMENT", "COLLECTION", "HOME", "NAME", "OBJECT", "POD",
+                                       "SHARE", "STORE", "USER", "WHO"});
+}
+
+std::string NameFault(const std::string& name) {
+  const bool fault = name.empty() || name == "." || name == "..";
+  return fault ? fmt::format("'{}' is no name", name) : "";
+}
+
+// Refuses values that no verb has a use for: of `app` and of the verbs below it.
+void RefuseSenselessValues(CLI::App* app) {
+  for (CLI::Option* const option : app->get_options()) {
+    if (MayBeEmpty(*option)) continue;
+    const bool positional = option->get_positional();
+    if (!positional || !IsName(*option)) {
+      servers::RefuseEmptyValue(
+          option, positional ? "give a value" : "give a value, or leave the option out");
+    }
+    if (IsName(*option)) option->check(CLI::Validator(NameFault, ""));
+  }
+  for (CLI::App* const verb : app->get_subcommands([](CLI::App*) { return true; })) {
+    RefuseSenselessValues(verb);
+  }
 }
 
 class Formatter final : public CLI::Formatter {
@@ -108,8 +148,10 @@ CLI::App* CommandLine::Add(const VerbInfo& info, Run run) {
 }
 
 absl::Status CommandLine::ParseAndRun(const std::vector<std::string>& arguments) {
+  RefuseSenselessValues(&app_);
   try {
-    app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    const auto given = servers::WithEmptyValues(arguments);
+    app_.parse(std::vector<std::string>(given.rbegin(), given.rend()));
   } catch (const CLI::CallForHelp&) {
     fmt::print("{}", app_.help());
     return absl::OkStatus();

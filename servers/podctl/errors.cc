@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/text.h"
 #include "podkit/conduit/json.h"
 #include "podkit/store/errors.h"
 
@@ -44,9 +45,10 @@ std::string Text(const conduit::JsonValue& object, std::string_view name) {
 
 // A refusal of the HTTP server itself, before the API saw the request.
 absl::Status PlainError(int http_status, const std::string& body) {
-  if (http_status == 413) {
+  if (http_status == 413) {  // The body names the limit.
     return absl::ResourceExhaustedError(
-        "the pod takes no request of this size: split the file, or raise max_body_bytes of podd");
+        fmt::format("too large for the pod: {}; split the file, or raise max_body_bytes of podd",
+                    TrimSpace(std::string_view(body).substr(0, 200))));
   }
   if (http_status == 503) {
     return absl::UnavailableError("the pod has too much to do: try again in a moment");

@@ -23,6 +23,7 @@ absl::StatusOr<std::unique_ptr<replica::ReplicaClient>> ConnectGateway(const Set
     return Usage(
         fmt::format("gateway '{}': {}", gateway.id, std::string(public_key.status().message())));
   }
+  PODKIT_RETURN_IF_ERROR(CheckCaFile("gateway", gateway.id, gateway.ca_file));
   PODKIT_ASSIGN_OR_RETURN(auto key, servers::ReadSigningKey(gateway.key_file));
   auto client = replica::ReplicaClient::Create({.url = gateway.url,
                                                 .gateway = gateway.id,
@@ -32,7 +33,10 @@ absl::StatusOr<std::unique_ptr<replica::ReplicaClient>> ConnectGateway(const Set
                                                 .sign_reads = gateway.sign_reads,
                                                 .ca_file = gateway.ca_file,
                                                 .max_chunk_bytes = kMaxChunkBytes});
-  if (!client.ok()) return Usage(std::string(client.status().message()));
+  if (!client.ok()) {
+    return Usage(
+        fmt::format("gateway '{}': {}", gateway.id, std::string(client.status().message())));
+  }
   return client;
 }
 

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -15,6 +17,16 @@
 
 namespace podkit::podctl {
 
+// An object that an earlier file of the same run brought, and this one replaced.
+struct Replaced {
+  std::string uid;
+  std::string file;  // The earlier one.
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Required("uid", &Replaced::uid),
+                           conduit::Required("file", &Replaced::file));
+  }
+};
+
 // What became of one file.
 struct FileReport {
   std::string file;
@@ -22,12 +34,27 @@ struct FileReport {
   int64_t updated = 0;
   int64_t unchanged = 0;
   std::vector<store::ImportedItem> items;
+  std::vector<Replaced> replaced;
   absl::Status status;  // Not OK: refused, and nothing of the file was taken.
+  int64_t line = 0;     // Where the file is at fault; 0 if that is not known.
+};
+
+// Which file of a run brought which UID.
+class BroughtUids {
+ public:
+  // Fills `replaced` with what is in the report and was brought by a file before it.
+  void Note(FileReport* report);
+
+ private:
+  std::map<std::string, std::string> file_by_uid_;
 };
 
 // The files that `paths` name: those that are folders give their *.ics files, by name. kNotFound
 // names a path that does not exist.
 absl::StatusOr<std::vector<std::string>> CalendarFiles(const std::vector<std::string>& paths);
+
+// The text of a calendar file. kResourceExhausted names the file, its size and the limit.
+absl::StatusOr<std::string> ReadCalendar(const std::string& file);
 
 // Makes the collection in the session's home unless it is there; false if it was.
 absl::StatusOr<bool> EnsureCollection(Session* session, const std::string& name);
@@ -36,7 +63,13 @@ absl::StatusOr<bool> EnsureCollection(Session* session, const std::string& name)
 FileReport ImportFile(Session* session, const std::string& collection, const std::string& file,
                       const std::function<void(int64_t bytes_sent)>& on_progress);
 
-// "work.ics: 12 created, 0 updated, 3 unchanged, 1 repaired".
+// The line, counted from 1, of the first property called `name` with this value: "BEGIN" and
+// "VTODO". 0 if there is none. Letters of any case are the same where `any_case` is set.
+int64_t LineOf(std::string_view calendar, std::string_view name, std::string_view value,
+               bool any_case = false);
+
+// "work.ics: 12 created, 0 updated, 3 unchanged, 1 repaired". What was replaced is told by name:
+// ", 1 replaced (UID x came from a.ics in this run)".
 std::string CountsText(const FileReport& report);
 
 // A line for each kind of repair; empty if there was none.

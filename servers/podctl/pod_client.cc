@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <string_view>
 
 #include "common/status_macros.h"
@@ -66,14 +67,26 @@ int OnProgress(void* request, curl_off_t, curl_off_t, curl_off_t, curl_off_t sen
   return 0;
 }
 
-absl::Status Unreachable(const PodAddress& pod, CURLcode result) {
-  const bool never_sent = result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST;
+// The certificate, the key or the file that is trusted: trying again does not help.
+bool IsAboutTls(CURLcode result) {
+  return result == CURLE_SSL_CONNECT_ERROR || result == CURLE_PEER_FAILED_VERIFICATION ||
+         result == CURLE_SSL_CACERT_BADFILE || result == CURLE_SSL_CERTPROBLEM ||
+         result == CURLE_SSL_ISSUER_ERROR;
+}
+
+absl::Status Unreachable(const PodAddress& pod, CURL* curl, CURLcode result,
+                         std::string_view reason) {
+  long sent = 0;  // Bytes of requests, so none if there was no connection for them.
+  curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent);
+  const std::string_view advice =
+      sent > 0 ? "what it was asked to do may have happened: look before you repeat"
+      : IsAboutTls(result)
+          ? "nothing was sent: see url and ca_file of the configuration, and the pod's certificate"
+          : "nothing was sent: is podd running there?";
   return conduit::MakeError(
       PodUnreachable{.pod = pod.id},
-      fmt::format(
-          "pod '{}' does not answer at {}: {}; {}", pod.id, pod.url, curl_easy_strerror(result),
-          never_sent ? "is podd running there?"
-                     : "what it was asked to do may have happened: look before you repeat"));
+      fmt::format("pod '{}' does not answer at {}: {}; {}", pod.id, pod.url,
+                  reason.empty() ? curl_easy_strerror(result) : reason, advice));
 }
 
 }  // namespace
@@ -91,6 +104,7 @@ absl::StatusOr<std::unique_ptr<PodClient>> PodClient::Create(const PodAddress& p
   auto state = std::make_unique<State>();
   state->pod = pod;
   PODKIT_ASSIGN_OR_RETURN(state->token, servers::ReadSecret(pod.token_file));
+  PODKIT_RETURN_IF_ERROR(CheckCaFile("pod", pod.id, pod.ca_file));
   state->curl.reset(curl_easy_init());
   if (!state->curl) return absl::ResourceExhaustedError("out of memory");
   return std::unique_ptr<PodClient>(new PodClient(std::move(state)));
@@ -135,8 +149,11 @@ absl::StatusOr<ApiReply> PodClient::Send(const ApiRequest& request) {
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, OnProgress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &request);
   }
+  std::array<char, CURL_ERROR_SIZE> reason{};
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason.data());
   const CURLcode result = curl_easy_perform(curl);
-  if (result != CURLE_OK) return Unreachable(state_->pod, result);
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
+  if (result != CURLE_OK) return Unreachable(state_->pod, curl, result, reason.data());
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   reply.status = static_cast<int>(status);
@@ -152,7 +169,11 @@ absl::StatusOr<std::string> PodClient::Call(const ApiRequest& request) {
                     "that pod",
                     state_->pod.id, state_->pod.token_file));
   }
-  return ErrorFromReply(reply.status, reply.body);
+  const absl::Status error = ErrorFromReply(reply.status, reply.body);
+  const bool from_api = conduit::JsonDocument::Parse(reply.body).ok();
+  if (reply.status != 413 || from_api) return error;
+  return absl::Status(error.code(), fmt::format("it has {} bytes, {}", request.body.size(),
+                                                std::string(error.message())));
 }
 
 }  // namespace podkit::podctl

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "servers/common/files.h"
 #include "servers/podctl/errors.h"
 #include "servers/podctl/settings.h"
 
@@ -44,6 +45,20 @@ absl::Status Session::Do(ApiRequest request, const std::string& sentence) {
 
 void Session::Print(std::string_view text) const {
   std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+absl::Status Session::Save(std::string_view bytes, const std::string& file) const {
+  PODKIT_RETURN_IF_ERROR(servers::WriteFile(file, bytes));
+  if (json()) {
+    const SavedFile saved{.file = file, .bytes = static_cast<int64_t>(bytes.size())};
+    Print(conduit::ToJson(saved) + '\n');
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::CheckShowsBytes(const std::string& output) const {
+  if (!json() || !output.empty()) return absl::OkStatus();
+  return Usage("--json: these are bytes, not text: name a file for them with --output");
 }
 
 std::string ShortTime(absl::Time time) {

@@ -3,10 +3,12 @@
 // Owner-thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -35,6 +37,16 @@ template <typename T>
 struct Column {
   std::string title;
   std::function<std::string(const T&)> text;
+};
+
+// What --json prints of bytes that went into a file.
+struct SavedFile {
+  std::string file;
+  int64_t bytes = 0;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Required("file", &SavedFile::file),
+                           conduit::Required("bytes", &SavedFile::bytes));
+  }
 };
 
 class Session {
@@ -91,6 +103,11 @@ class Session {
   absl::Status Do(ApiRequest request, const std::string& sentence);
 
   void Print(std::string_view text) const;
+
+  // Writes the bytes to `file`; {"file", "bytes"} under --json.
+  absl::Status Save(std::string_view bytes, const std::string& file) const;
+  // UsageError for bytes that --json cannot show, unless they go into a file.
+  absl::Status CheckShowsBytes(const std::string& output) const;
 
   template <typename T>
   static std::string Table(const std::vector<T>& items, const std::vector<Column<T>>& columns) {

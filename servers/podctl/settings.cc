@@ -7,13 +7,16 @@
 #include <filesystem>
 
 #include "common/status_macros.h"
+#include "common/text.h"
 #include "servers/common/files.h"
+#include "servers/common/known_members.h"
 #include "servers/podctl/errors.h"
 
 namespace podkit::podctl {
 namespace {
 
 constexpr size_t kMaxBytes = 1 << 20;
+constexpr size_t kMaxPemBytes = size_t{8} << 20;
 constexpr const char* kDemoPath = "var/demo/podctl.json";
 
 template <typename Address>
@@ -28,6 +31,37 @@ absl::StatusOr<Address> Choose(const std::vector<Address>& addresses, std::strin
   }
   return Usage(
       fmt::format("the configuration has no {} '{}', only {}", kind, id, fmt::join(known, ", ")));
+}
+
+// Nothing may follow the port: paths are put behind it as they are.
+bool IsServerUrl(std::string_view url) {
+  const size_t scheme = url.starts_with("http://") ? 7 : url.starts_with("https://") ? 8 : 0;
+  std::string_view rest = url.substr(scheme);
+  if (scheme == 0 || rest.find_first_of("/?#@ ") != std::string_view::npos) return false;
+  const size_t host_end = rest.starts_with('[') ? rest.find(']') : 0;
+  if (host_end == std::string_view::npos) return false;
+  const size_t colon = rest.find(':', host_end);
+  if (colon == std::string_view::npos) return !rest.empty();
+  return colon > 0 && ParseNumber<uint16_t>(rest.substr(colon + 1)).value_or(0) > 0;
+}
+
+absl::StatusOr<Settings> ParseSettings(const std::string& text, const std::string& folder) {
+  PODKIT_ASSIGN_OR_RETURN(Settings settings, conduit::FromJson<Settings>(text));
+  PODKIT_ASSIGN_OR_RETURN(const auto document, conduit::JsonDocument::Parse(text));
+  PODKIT_RETURN_IF_ERROR(servers::CheckMembers<Settings>(document.root()));
+  for (PodAddress& pod : settings.pods) {
+    if (!IsServerUrl(pod.url)) {
+      return absl::InvalidArgumentError(
+          fmt::format("pod '{}': url: '{}' is not scheme://host:port", pod.id, pod.url));
+    }
+    pod.token_file = servers::ResolvePath(folder, pod.token_file);
+    pod.ca_file = servers::ResolvePath(folder, pod.ca_file);
+  }
+  for (GatewayAddress& gateway : settings.gateways) {
+    gateway.key_file = servers::ResolvePath(folder, gateway.key_file);
+    gateway.ca_file = servers::ResolvePath(folder, gateway.ca_file);
+  }
+  return settings;
 }
 
 }  // namespace
@@ -52,7 +86,7 @@ absl::StatusOr<Settings> LoadSettings(const std::string& path) {
                     path));
   }
   if (!text.ok()) return Usage(std::string(text.status().message()));
-  auto settings = conduit::FromJson<Settings>(*std::move(text));
+  auto settings = ParseSettings(*text, std::filesystem::path(path).parent_path().string());
   if (!settings.ok()) {
     return Usage(
         fmt::format("configuration '{}': {}", path, std::string(settings.status().message())));
@@ -60,16 +94,14 @@ absl::StatusOr<Settings> LoadSettings(const std::string& path) {
   if (settings->pods.empty() && settings->gateways.empty()) {
     return Usage(fmt::format("configuration '{}' names no pods and no gateways", path));
   }
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  for (PodAddress& pod : settings->pods) {
-    pod.token_file = servers::ResolvePath(folder, pod.token_file);
-    pod.ca_file = servers::ResolvePath(folder, pod.ca_file);
-  }
-  for (GatewayAddress& gateway : settings->gateways) {
-    gateway.key_file = servers::ResolvePath(folder, gateway.key_file);
-    gateway.ca_file = servers::ResolvePath(folder, gateway.ca_file);
-  }
   return settings;
+}
+
+absl::Status CheckCaFile(std::string_view kind, const std::string& id, const std::string& file) {
+  if (file.empty()) return absl::OkStatus();
+  const absl::Status readable = servers::ReadFile(file, kMaxPemBytes).status();
+  if (readable.ok()) return readable;
+  return Usage(fmt::format("{} '{}': ca_file: {}", kind, id, std::string(readable.message())));
 }
 
 absl::StatusOr<PodAddress> ChoosePod(const Settings& settings, const std::string& id) {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -69,6 +70,10 @@ std::string SettingsPath(const std::string& given);
 
 // UsageError names the file and what is wrong with it.
 absl::StatusOr<Settings> LoadSettings(const std::string& path);
+
+// UsageError if the `ca_file` of the pod or gateway called `id`, which may be empty, cannot be
+// read.
+absl::Status CheckCaFile(std::string_view kind, const std::string& id, const std::string& file);
 
 // The pod called `id`; the first one if it is empty.
 absl::StatusOr<PodAddress> ChoosePod(const Settings& settings, const std::string& id);

@@ -4,10 +4,15 @@
 
 #include <filesystem>
 #include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "common/status_macros.h"
 #include "servers/podctl/command_line.h"
 #include "servers/podctl/demo.h"
 #include "servers/podctl/errors.h"
+#include "servers/podctl/import.h"
 
 namespace podkit::podctl {
 namespace {
@@ -18,16 +23,32 @@ struct Options {
   std::string examples = "examples/calendars";
 };
 
+// Two servers cannot listen on one port.
+absl::Status CheckPorts(const DemoLayout& layout) {
+  std::vector<std::pair<std::string_view, uint16_t>> ports = {{"--port-a", layout.port_a},
+                                                              {"--port-b", layout.port_b}};
+  if (layout.with_replica) ports.emplace_back("--port-gateway", layout.port_gateway);
+  if (layout.with_lockd) ports.emplace_back("--port-lockd", layout.port_lockd);
+  for (size_t i = 0; i < ports.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (ports[i].second != ports[j].second) continue;
+      return Usage(fmt::format("{} and {} are both {}: give two ports", ports[j].first,
+                               ports[i].first, ports[i].second));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Run(const Options& options) {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (options.layout.port_a == options.layout.port_b) {
-    return Usage("--port-a and --port-b must differ");
-  }
+  PODKIT_RETURN_IF_ERROR(CheckPorts(options.layout));
   const std::string& calendars = options.calendars.empty() ? options.examples : options.calendars;
   if (!std::filesystem::is_directory(calendars, error)) {
     return Usage(fmt::format("there is no folder '{}': name one with .ics files", calendars));
   }
+  const absl::Status files = CalendarFiles({calendars}).status();
+  if (!files.ok()) return Usage(std::string(files.message()));
   return RunDemo({.layout = options.layout,
                   .calendars = calendars,
                   .podd = (self.parent_path() / "podd").string(),

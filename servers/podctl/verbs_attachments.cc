@@ -145,9 +145,9 @@ absl::StatusOr<int64_t> SizeOf(Session& session, const Options& options) {
                   options.object, options.attachment));
 }
 
-// Writes the attachment to `file` part by part.
-absl::Status Download(Session& session, const Options& options, std::FILE* file,
-                      const std::string& path) {
+// Writes the attachment to `file` part by part; its size.
+absl::StatusOr<int64_t> Download(Session& session, const Options& options, std::FILE* file,
+                                 const std::string& path) {
   PODKIT_ASSIGN_OR_RETURN(const int64_t size, SizeOf(session, options));
   for (int64_t offset = 0; offset < size;) {
     PODKIT_ASSIGN_OR_RETURN(ApiRequest request,
@@ -163,24 +163,29 @@ absl::Status Download(Session& session, const Options& options, std::FILE* file,
   if (std::fflush(file) != 0 || (file != stdout && fsync(fileno(file)) != 0)) {
     return FileError("write it", path);
   }
-  return absl::OkStatus();
+  return size;
 }
 
 absl::Status GetAttachment(Session& session, const Options& options) {
-  if (options.output.empty()) return Download(session, options, stdout, "standard output");
+  PODKIT_RETURN_IF_ERROR(session.CheckShowsBytes(options.output));
+  if (options.output.empty()) return Download(session, options, stdout, "standard output").status();
   // Whole under its name, or not at all.
   const std::string part = options.output + ".part";
-  absl::Status status;
+  absl::StatusOr<int64_t> size;
   {
     const File file(std::fopen(part.c_str(), "wbe"));
     if (!file) return FileError("make it", part);
-    status = Download(session, options, file.get(), part);
+    size = Download(session, options, file.get(), part);
   }
-  if (status.ok() && std::rename(part.c_str(), options.output.c_str()) != 0) {
-    status = FileError("rename it to its name", part);
+  if (size.ok() && std::rename(part.c_str(), options.output.c_str()) != 0) {
+    size = FileError("rename it to its name", part);
   }
-  if (!status.ok()) unlink(part.c_str());
-  return status;
+  if (!size.ok()) {
+    unlink(part.c_str());
+    return size.status();
+  }
+  if (session.json()) session.Print(conduit::ToJson(SavedFile{options.output, *size}) + '\n');
+  return absl::OkStatus();
 }
 
 void AddPlace(CLI::App* verb, const OptionsPtr& options) {

@@ -196,6 +196,7 @@ absl::Status Put(const Session& session, const ChunkOptions& options) {
 }
 
 absl::Status Get(const Session& session, const ChunkOptions& options) {
+  PODKIT_RETURN_IF_ERROR(session.CheckShowsBytes(options.output));
   PODKIT_ASSIGN_OR_RETURN(const ChunkName name, ParseName(options.name));
   std::optional<replica::ChunkHash> hash;
   if (!options.hash.empty()) {
@@ -209,7 +210,7 @@ absl::Status Get(const Session& session, const ChunkOptions& options) {
   }
   const auto bytes = client->Get(name, *hash, options.deadline());
   if (!bytes.ok()) return Told(bytes.status());
-  if (!options.output.empty()) return servers::WriteFile(options.output, *bytes);
+  if (!options.output.empty()) return session.Save(*bytes, options.output);
   session.Print(*bytes);
   return absl::OkStatus();
 }

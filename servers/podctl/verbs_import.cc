@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -44,7 +45,13 @@ void WriteReport(const FileReport& report, conduit::JsonWriter* writer) {
     }
     writer->Key("items");
     conduit::Codec<std::vector<store::ImportedItem>>::Encode(*writer, report.items);
+    writer->Key("replaced");
+    conduit::Codec<std::vector<Replaced>>::Encode(*writer, report.replaced);
   } else {
+    if (report.line > 0) {
+      writer->Key("line");
+      writer->Integer(report.line);
+    }
     writer->Key("error");
     const auto error = conduit::JsonDocument::Parse(servers::ErrorJson(report.status));
     writer->Raw(error.ok() ? error->root().Member("error")->ToText() : "null");
@@ -64,7 +71,7 @@ std::string ReportsJson(const std::vector<FileReport>& reports) {
   return writer.Take();
 }
 
-std::string Totals(const std::vector<FileReport>& reports) {
+std::string Totals(const std::vector<FileReport>& reports, size_t files) {
   FileReport sum;
   size_t refused = 0;
   for (const FileReport& report : reports) {
@@ -73,12 +80,16 @@ std::string Totals(const std::vector<FileReport>& reports) {
     sum.unchanged += report.unchanged;
     if (!report.status.ok()) ++refused;
   }
-  return fmt::format("{} files: {} created, {} updated, {} unchanged, {} files refused\n",
-                     reports.size(), sum.created, sum.updated, sum.unchanged, refused);
+  const std::string left = files > reports.size()
+                               ? fmt::format(", {} not tried", files - reports.size())
+                               : std::string();
+  return fmt::format("{} files: {} created, {} updated, {} unchanged, {} files refused{}\n", files,
+                     sum.created, sum.updated, sum.unchanged, refused, left);
 }
 
 // The refusal of one file says nothing about the next; anything else ends the import.
 bool IsAboutTheFile(const absl::Status& status) {
+  if (status.ok()) return false;
   const std::string error_class = conduit::ErrorClass(status);
   return error_class == store::InvalidCalendarData::kClass ||
          error_class == store::UnsupportedComponent::kClass ||
@@ -86,43 +97,57 @@ bool IsAboutTheFile(const absl::Status& status) {
          (error_class.empty() && !absl::IsUnavailable(status) && !absl::IsUnauthenticated(status));
 }
 
-absl::Status Import(Session& session, const Options& options) {
-  PODKIT_ASSIGN_OR_RETURN(const auto files, CalendarFiles(options.paths));
-  if (options.create)
-    PODKIT_RETURN_IF_ERROR(EnsureCollection(&session, options.collection).status());
+// One file after the other, each told of at once, until there is an error that is not about a file.
+std::vector<FileReport> ImportFiles(Session& session, const std::string& collection,
+                                    const std::vector<std::string>& files) {
   int64_t total = 0;
   for (const std::string& file : files) total += SizeOf(file);
   Progress progress(total);
   std::vector<FileReport> reports;
-  bool refused = false;
+  BroughtUids brought;
   int64_t done = 0;
   for (const std::string& file : files) {
     progress.Show(done, file);
-    FileReport report = ImportFile(&session, options.collection, file,
+    FileReport report = ImportFile(&session, collection, file,
                                    [&](int64_t sent) { progress.Show(done + sent, file); });
     progress.Clear();
     done += SizeOf(file);
-    if (!report.status.ok()) {
-      refused = true;
-      if (!IsAboutTheFile(report.status)) return report.status;
-      if (!session.json()) fmt::print(stderr, "podctl: {}\n", RefusalText(report));
-    } else if (!session.json()) {
+    brought.Note(&report);
+    if (!session.json() && report.status.ok()) {
       session.Print(CountsText(report) + '\n' + RepairsText(report));
     }
+    if (!session.json() && IsAboutTheFile(report.status)) {
+      fmt::print(stderr, "podctl: {}\n", RefusalText(report));
+    }
     reports.push_back(std::move(report));
+    const absl::Status& status = reports.back().status;
+    if (!status.ok() && !IsAboutTheFile(status)) break;
   }
-  if (session.json()) {
+  return reports;
+}
+
+absl::Status Import(Session& session, const Options& options) {
+  PODKIT_ASSIGN_OR_RETURN(const auto files, CalendarFiles(options.paths));
+  if (options.create)
+    PODKIT_RETURN_IF_ERROR(EnsureCollection(&session, options.collection).status());
+  const auto reports = ImportFiles(session, options.collection, files);
+  const absl::Status& last = reports.back().status;
+  const bool ended = !last.ok() && !IsAboutTheFile(last);
+  if (session.json() && !(ended && reports.size() == 1)) {
     session.Print(ReportsJson(reports) + '\n');
   } else if (reports.size() > 1) {
-    session.Print(Totals(reports));
+    session.Print(Totals(reports, files.size()));
   }
+  if (ended) return last;
+  const bool refused =
+      std::ranges::any_of(reports, [](const FileReport& report) { return !report.status.ok(); });
   return refused ? conduit::MakeError(AlreadyReported{}, "a file was refused") : absl::OkStatus();
 }
 
 absl::Status Export(Session& session, const Options& options) {
   PODKIT_ASSIGN_OR_RETURN(auto path, session.CollectionPath(options.collection, {"export"}));
   PODKIT_ASSIGN_OR_RETURN(const std::string text, session.Call({.path = std::move(path)}));
-  if (!options.output.empty()) return servers::WriteFile(options.output, text);
+  if (!options.output.empty()) return session.Save(text, options.output);
   session.Print(session.json() ? servers::ToJsonMember("text", conduit::Bytes{text}) + '\n' : text);
   return absl::OkStatus();
 }

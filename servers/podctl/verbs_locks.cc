@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -92,8 +94,13 @@ absl::Status ShowLock(Session& asked, const std::string& store) {
 
 struct WatchOptions {
   std::string prefix;
-  double seconds = 0;  // 0: for ever.
+  std::optional<double> seconds;  // None: for ever.
 };
+
+std::string SecondsFault(const std::string& text) {
+  const auto seconds = ParseNumber<double>(text);
+  return seconds && *seconds > 0 ? "" : fmt::format("'{}' is not a number above 0", text);
+}
 
 void PrintEvent(const Session& session, const LockEvent& event) {
   if (session.json()) return session.Print(conduit::ToJson(event) + '\n');
@@ -108,7 +115,7 @@ absl::Status WatchLocks(Session& asked, const WatchOptions& options) {
                                                 {.path = {"locks"}, .query = {{"limit", "1"}}}));
   if (!session.json()) session.Print(fmt::format("watching from {} on\n", start.revision));
   const absl::Time end =
-      options.seconds > 0 ? absl::Now() + absl::Seconds(options.seconds) : absl::InfiniteFuture();
+      options.seconds ? absl::Now() + absl::Seconds(*options.seconds) : absl::InfiniteFuture();
   for (lock::Revision at = start.revision; absl::Now() < end;) {
     std::fflush(stdout);  // Whoever reads a pipe learns of each event at once.
     PODKIT_ASSIGN_OR_RETURN(
@@ -200,7 +207,9 @@ void AddReaders(CommandLine* line) {
                  .examples = "podctl lock watch\npodctl lock watch --prefix ann --for 60"},
                 [watch](Session& session) { return WatchLocks(session, *watch); });
   watcher->add_option("--prefix", watch->prefix, "Stores whose names begin so [all]");
-  watcher->add_option("--for", watch->seconds, "End after so many seconds [never]");
+  watcher->add_option("--for", watch->seconds, "End after so many seconds [never]")
+      ->type_name("SECONDS")
+      ->check(CLI::Validator(SecondsFault, ""));
   auto after = std::make_shared<int64_t>(0);
   line->Add(
           {.name = "audit",
@@ -209,7 +218,9 @@ void AddReaders(CommandLine* line) {
            .details = "1000 lines at most; --after goes on from there.",
            .examples = "podctl lock audit\npodctl lock audit --after 1000"},
           [after](Session& session) { return ShowAudit(session, *after); })
-      ->add_option("--after", *after, "Lines behind this number [0]");
+      ->add_option("--after", *after, "Lines behind this number [0]")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()).description(""));
 }
 
 void AddOrder(CommandLine* line, VerbInfo info,
@@ -221,7 +232,8 @@ void AddOrder(CommandLine* line, VerbInfo info,
   verb->add_option("STORE", options->store, "Name of the store")->required();
   verb->add_option("--by", options->order.by, "Who wants it, for the holder and the audit log")
       ->default_str("operator");
-  verb->add_option("--reason", options->order.reason, "Why, for the holder and the audit log");
+  verb->add_option("--reason", options->order.reason, "Why, for the holder and the audit log")
+      ->type_name("WORDS");
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "servers/common/files.h"
 #include "servers/podctl/command_line.h"
 #include "servers/podctl/errors.h"
+#include "servers/podctl/import.h"
 #include "servers/podctl/print_event.h"
 
 namespace podkit::podctl {
@@ -20,7 +21,6 @@ namespace {
 using store::ObjectInfo;
 
 constexpr const char* kGroup = "Objects";
-constexpr size_t kMaxFileBytes = size_t{256} << 20;
 
 struct Options {
   std::string collection, object, file, output, if_match, target, new_name;
@@ -124,6 +124,31 @@ absl::Status PrintJson(Session& session, const Options& options) {
   return absl::OkStatus();
 }
 
+// What get says under --json when the text goes into a file.
+struct SavedObject {
+  ObjectInfo object;
+  std::string file;
+  int64_t bytes = 0;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Required("object", &SavedObject::object),
+                           conduit::Required("file", &SavedObject::file),
+                           conduit::Required("bytes", &SavedObject::bytes));
+  }
+};
+
+absl::Status SaveObject(Session& session, const Options& options) {
+  SavedObject saved{.file = options.output};
+  if (session.json()) {
+    PODKIT_ASSIGN_OR_RETURN(ApiRequest request, ObjectRequest(session, options));
+    PODKIT_ASSIGN_OR_RETURN(saved.object, session.Fetch<ObjectInfo>(std::move(request)));
+  }
+  PODKIT_ASSIGN_OR_RETURN(const std::string text, FetchText(session, options));
+  PODKIT_RETURN_IF_ERROR(servers::WriteFile(options.output, text));
+  saved.bytes = static_cast<int64_t>(text.size());
+  if (session.json()) session.Print(conduit::ToJson(saved) + '\n');
+  return absl::OkStatus();
+}
+
 absl::Status PrintObject(Session& session, const Options& options) {
   if (session.json()) return PrintJson(session, options);
   PODKIT_ASSIGN_OR_RETURN(const std::string text, FetchText(session, options));
@@ -132,15 +157,15 @@ absl::Status PrintObject(Session& session, const Options& options) {
 }
 
 absl::Status Get(Session& session, const Options& options) {
+  if (!options.output.empty()) return SaveObject(session, options);
   if (session.json()) return PrintJson(session, options);
   PODKIT_ASSIGN_OR_RETURN(const std::string text, FetchText(session, options));
-  if (!options.output.empty()) return servers::WriteFile(options.output, text);
   session.Print(text);
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> ReadInput(const std::string& file) {
-  if (file != "-") return servers::ReadFile(file, kMaxFileBytes);
+  if (file != "-") return ReadCalendar(file);
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
@@ -159,13 +184,18 @@ absl::Status Put(Session& session, const Options& options) {
   request.content_type = "text/calendar; charset=utf-8";
   PODKIT_ASSIGN_OR_RETURN(request.body, ReadInput(options.file));
   AddCondition(options, &request);
-  return session.Show<store::PutResult>(std::move(request), [](const store::PutResult& result) {
-    return fmt::format("{} '{}', etag {}\n",
-                       result.created     ? "created"
-                       : result.unchanged ? "unchanged"
-                                          : "updated",
-                       result.object.name, result.object.etag);
-  });
+  const absl::Status status =
+      session.Show<store::PutResult>(std::move(request), [](const store::PutResult& result) {
+        return fmt::format("{} '{}', etag {}\n",
+                           result.created     ? "created"
+                           : result.unchanged ? "unchanged"
+                                              : "updated",
+                           result.object.name, result.object.etag);
+      });
+  // The pod does not know the file.
+  if (!absl::IsResourceExhausted(status) || !conduit::ErrorClass(status).empty()) return status;
+  return absl::ResourceExhaustedError(
+      fmt::format("{}: {}", options.file, std::string(status.message())));
 }
 
 absl::Status Delete(Session& session, const Options& options) {

@@ -8,6 +8,7 @@
 
 #include "podkit/conduit/json.h"
 #include "servers/common/admin_messages.h"
+#include "tests/servers/podctl_alone.h"
 #include "tests/servers/two_pods.h"
 #include "tests/support/catch.h"
 
@@ -15,21 +16,6 @@ namespace podkit::testing {
 namespace {
 
 constexpr const char* kCalendars = PODKIT_EXAMPLES "/calendars";
-
-// One line on standard error, after "podctl: ".
-void CheckRefusal(const ProcessResult& result, int exit_code, const std::string& text) {
-  CHECK(result.exit_code == exit_code);
-  CHECK_THAT(result.err, Catch::StartsWith("podctl: ") && Catch::Contains(text));
-  CHECK(std::ranges::count(result.err, '\n') == 1);
-  CHECK(result.out.empty());
-}
-
-ProcessResult RunAlone(std::vector<std::string> arguments, const TempDir& folder) {
-  arguments.insert(arguments.begin(), PODKIT_PODCTL);
-  const std::string home = folder.path().string();
-  return RunProcess(std::move(arguments),
-                    {.folder = home, .environment = {"HOME=" + home, "PODCTL_CONFIG="}});
-}
 
 TEST_CASE("podctl refuses a wrong command line and points to the help", "[e2e][podctl]") {
   const TempDir folder;

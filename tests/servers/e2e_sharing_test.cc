@@ -8,6 +8,7 @@
 #include "podkit/store/types.h"
 #include "servers/common/admin_messages.h"
 #include "servers/podctl/errors.h"
+#include "tests/servers/pod_user.h"
 #include "tests/servers/two_pods.h"
 #include "tests/support/catch.h"
 
@@ -19,19 +20,8 @@ using podctl::ApiRequest;
 using store::Access;
 using store::CollectionInfo;
 using store::Notification;
-using store::ObjectInfo;
 using store::ShareInfo;
 using store::ShareStatus;
-
-template <typename T>
-T Parsed(const std::string& json) {
-  return ValueOf(conduit::FromJson<T>(json));
-}
-
-template <typename T>
-std::vector<T> List(std::string_view name, const std::string& json) {
-  return ValueOf(servers::FromJsonMember<std::vector<T>>(name, json));
-}
 
 // What all viewers of a calendar see alike: each has alarms of his own.
 std::string WithoutAlarms(std::string calendar) {
@@ -45,66 +35,9 @@ std::string WithoutAlarms(std::string calendar) {
   return calendar;
 }
 
-// What podctl says, as one user on one pod.
-class User {
- public:
-  User(const TwoPods& pods, std::string uid, std::string pod)
-      : pods_(pods), base_({"--as", std::move(uid), "--pod", std::move(pod)}) {}
-
-  ProcessResult Run(std::vector<std::string> arguments) const {
-    return pods_.Podctl(WithBase(std::move(arguments)));
-  }
-  std::string Json(std::vector<std::string> arguments) const {
-    return pods_.PodctlJson(WithBase(std::move(arguments)));
-  }
-
-  std::vector<ObjectInfo> Objects(const std::string& collection) const {
-    return List<ObjectInfo>("objects", Json({"objects", collection}));
-  }
-  std::vector<std::string> ObjectNames(const std::string& collection) const {
-    std::vector<std::string> names;
-    for (const ObjectInfo& object : Objects(collection)) names.push_back(object.name);
-    return names;
-  }
-  std::optional<CollectionInfo> Collection(const std::string& name) const {
-    const auto all = List<CollectionInfo>("collections", Json({"collections"}));
-    const auto found = std::ranges::find(all, name, &CollectionInfo::name);
-    return found == all.end() ? std::nullopt : std::optional(*found);
-  }
-  std::vector<ShareInfo> Shares(const std::string& collection) const {
-    return List<ShareInfo>("shares", Json({"shares", collection}));
-  }
-  std::vector<ShareInfo> Invitations() const {
-    return List<ShareInfo>("invitations", Json({"invitations"}));
-  }
-  std::vector<Notification> Notifications() const {
-    return List<Notification>("notifications", Json({"notifications"}));
-  }
-
- private:
-  std::vector<std::string> WithBase(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.begin(), base_.begin(), base_.end());
-    return arguments;
-  }
-
-  const TwoPods& pods_;
-  const std::vector<std::string> base_;
-};
-
 bool WasTold(const User& user, store::NotificationKind kind) {
   const auto all = user.Notifications();
   return std::ranges::find(all, kind, &Notification::kind) != all.end();
-}
-
-void AcceptFrom(const User& viewer, const std::string& share_uid, const std::string& name) {
-  Eventually("invited", [&] {
-    const auto all = viewer.Invitations();
-    const auto found = std::ranges::find(all, share_uid, &ShareInfo::share_uid);
-    return found != all.end() && found->status == ShareStatus::kInvited;
-  });
-  const auto info = Parsed<CollectionInfo>(viewer.Json({"accept", share_uid, "--name", name}));
-  CHECK(info.name == name);
-  CHECK(info.owner_uid == "anna");
 }
 
 TEST_CASE("A calendar is shared between two pods, one of which is killed meanwhile",

@@ -83,9 +83,23 @@ TEST_CASE("An import tells its counts and groups its repairs", "[podctl][import]
   CHECK(RepairsText(report) == "  1.ics and 1 more: no PRODID\n  4.ics: a METHOD\n");
   report.status = conduit::MakeError(
       store::InvalidCalendarData{.line = 12, .reason = "END without BEGIN"}, "line 12: ...");
+  report.line = 12;
   CHECK(RefusalText(report) == "work.ics:12: END without BEGIN; nothing of this file was imported");
+  report.line = 0;
   report.status = absl::NotFoundError("it is gone");
   CHECK(RefusalText(report) == "work.ics: it is gone; nothing of this file was imported");
+}
+
+TEST_CASE("The line of a property is found in folded text", "[podctl][import]") {
+  const std::string text =
+      "BEGIN:VCALENDAR\r\nbegin:vtodo\nUID;X=1:a-long-\r\n uid\r\nSUMMARY:UID:1\nUID: 1 \n";
+  CHECK(LineOf(text, "BEGIN", "VTODO", true) == 2);
+  CHECK(LineOf(text, "BEGIN", "VTODO") == 0);
+  CHECK(LineOf(text, "UID", "a-long-uid") == 3);
+  CHECK(LineOf(text, "UID", "1") == 6);
+  CHECK(LineOf("UID:1", "UID", "1") == 1);
+  CHECK(LineOf(text, "UID", "2") == 0);
+  CHECK(LineOf("", "UID", "1") == 0);
 }
 
 // Set PODKIT_UPDATE_DOCS=1 to write the page anew.

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <fstream>
 
@@ -25,6 +27,40 @@ TEST_CASE("podctl's paths are relative to its configuration", "[podctl][settings
   CHECK(ValueOf(ChoosePod(settings, "B")).token_file == "/etc/b");
   CHECK(ValueOf(ChoosePod(settings, "B")).ca_file == folder.File("ca.pem"));
   CHECK(ExitCode(ChoosePod(settings, "C").status()) == 2);
+}
+
+TEST_CASE("podctl refuses a configuration that it would misread", "[podctl][settings]") {
+  const TempDir folder;
+  const std::string path = folder.File("podctl.json");
+  const auto refusal = [&](const std::string& text) {
+    std::ofstream(path) << text;
+    const absl::Status status = LoadSettings(path).status();
+    CHECK(ExitCode(status) == 2);
+    return std::string(status.message());
+  };
+  const std::string begin = "configuration '" + path + "': ";
+  CHECK(refusal(R"({"pods": [], "gatewys": []})") ==
+        begin + "$.gatewys: is not a known member; there are pods, gateways");
+  CHECK(
+      refusal(R"({"pods": [{"id": "A", "url": "http://a:1", "token_file": "t", "cafile": ""}]})") ==
+      begin + "$.pods[0].cafile: is not a known member; there are id, url, token_file, ca_file");
+  for (const char* url :
+       {"http://a:1/", "http://a:1/x", "a:1", "ftp://a:1", "http://", "http://:1",
+        "http://a:", "http://a:0", "http://a:70000", "http://u@a:1", "http://[::1"}) {
+    CHECK(refusal(
+              fmt::format(R"({{"pods": [{{"id": "A", "url": "{}", "token_file": "t"}}]}})", url)) ==
+          begin + fmt::format("pod 'A': url: '{}' is not scheme://host:port", url));
+  }
+  for (const char* url :
+       {"http://a:1", "https://a.b", "http://[::1]:80", "https://127.0.0.1:65535"}) {
+    std::ofstream(path) << fmt::format(
+        R"({{"pods": [{{"id": "A", "url": "{}", "token_file": "t"}}]}})", url);
+    CHECK(LoadSettings(path).status() == absl::OkStatus());
+  }
+  CHECK(ExitCode(CheckCaFile("pod", "A", folder.File("no.pem"))) == 2);
+  CHECK_THAT(std::string(CheckCaFile("pod", "A", folder.File("no.pem")).message()),
+             Catch::StartsWith("pod 'A': ca_file: ") && Catch::Contains("no.pem"));
+  CHECK(CheckCaFile("pod", "A", "") == absl::OkStatus());
 }
 
 TEST_CASE("podctl looks for its configuration where it is told to", "[podctl][settings]") {
