@@ -63,6 +63,7 @@ struct Clients::State : std::enable_shared_from_this<Clients::State> {
   void Await(std::string_view pod, absl::Duration limit, Done done);
   void AddTimer(uint64_t id, absl::Time when);
   void Look();
+  void Tell(uint64_t id, std::string_view pod);
   void TimedOut(uint64_t id);
   std::optional<Waiter> Take(uint64_t id);
 };
@@ -152,12 +153,15 @@ void Clients::State::Look() {
     for (const auto& [id, waiter] : waiters) waiting.emplace_back(id, waiter.pod);
   }
   for (const auto& [id, pod] : waiting) {
-    if (!CanCall(pod)) continue;
-    auto waiter = Take(id);
-    if (!waiter) continue;
-    if (waiter->timer != 0) scheduler->Cancel(waiter->timer);
-    waiter->done(ClientOf(pod));
+    if (CanCall(pod)) Tell(id, pod);
   }
+}
+
+void Clients::State::Tell(uint64_t id, std::string_view pod) {
+  auto waiter = Take(id);
+  if (!waiter) return;
+  if (waiter->timer != 0) scheduler->Cancel(waiter->timer);
+  waiter->done(ClientOf(pod));
 }
 
 void Clients::State::TimedOut(uint64_t id) {

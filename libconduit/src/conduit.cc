@@ -179,11 +179,12 @@ WireReply Conduit::Impl::AnswerHere(std::shared_ptr<const Pod> caller, const Wir
 
 Conduit::Conduit(std::shared_ptr<Pods> pods, Transport* transport, ConduitOptions options)
     : impl_(std::make_unique<Impl>(std::move(pods), transport, std::move(options))) {
-  if (impl_->options.meet_hosts) impl_->greeter.emplace(HowToMeet());
+  internal::Greeter* greeter = nullptr;
+  if (impl_->options.meet_hosts) greeter = &impl_->greeter.emplace(HowToMeet());
   impl_->environment = {
       .transport = transport,
       .called = &impl_->called,
-      .greeter = impl_->greeter ? &*impl_->greeter : nullptr,
+      .greeter = greeter,
       .options = &impl_->options,
       .now = impl_->now,
       .scheduler = [impl = impl_.get()]() -> Scheduler& { return impl->TheScheduler(); },

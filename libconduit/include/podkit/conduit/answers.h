@@ -71,7 +71,7 @@ class AnswerStore {
 };
 
 namespace internal {
-absl::StatusOr<WireReply> MakeAnswer(std::string value, std::string_view payload);
+absl::StatusOr<WireReply> MakeAnswer(std::string_view value, std::string_view payload);
 }  // namespace internal
 
 // The reply that answers a command with `response`: what a responder keeps in its own transaction.
