@@ -34,11 +34,11 @@ void Greeter::Go(Call call, int questions) {
       break;
   }
   const bool hello = decision.step == Step::kHello;
-  Question question{call.peer, hello ? "" : call.command->schema.name};
-  Wait(std::move(question), std::move(call), questions + 1);
+  const Question question{call.peer, hello ? "" : call.command->schema.name};
+  Wait(question, std::move(call), questions + 1);
 }
 
-void Greeter::Wait(Question question, Call call, int questions) {
+void Greeter::Wait(const Question& question, Call call, int questions) {
   const auto waiting = std::make_shared<Waiting>();
   waiting->call = std::move(call);
   waiting->questions = questions;

@@ -105,7 +105,7 @@ class Greeter {
   };
 
   void Go(Call call, int questions);
-  void Wait(Question question, Call call, int questions);
+  void Wait(const Question& question, Call call, int questions);
   void Watch(const std::shared_ptr<Waiting>& waiting);
   void Ask(const Question& question);
   // OK: the calls that wait go on; else they end with that.

@@ -68,9 +68,9 @@ RunCall KeyedCalls::Run(AnswerStore& answers, const KeyedCall& call, std::string
     CountError(kept.status());
     return {.reply = ExceptionReply(explain(kept.status()))};
   }
-  if (kept->has_value()) {
+  if (std::optional<WireReply>& answer = *kept; answer) {
     Count(&KeyStats::repeats);
-    WireReply reply = **std::move(kept);
+    WireReply reply = *std::move(answer);
     const bool ok = reply.status == 200;
     return {.reply = std::move(reply), .ok = ok};
   }

@@ -85,9 +85,10 @@ absl::Status MemoryAnswers::End(const KeyedCall& call, const WireReply* reply) {
     return absl::OkStatus();
   }
   const bool fits = reply->body.size() <= limits_.max_answer_bytes;
-  found->second.reply =
+  WireReply kept =
       fits ? *reply : TooLargeToKeep(call, reply->body.size(), limits_.max_answer_bytes);
-  peer.bytes += BytesOf(*found->second.reply);
+  peer.bytes += BytesOf(kept);
+  found->second.reply = std::move(kept);
   peer.by_expiry.emplace_back(now + limits_.window, call.key);
   return absl::OkStatus();
 }
@@ -95,7 +96,7 @@ absl::Status MemoryAnswers::End(const KeyedCall& call, const WireReply* reply) {
 void MemoryAnswers::Expire(Peer& peer, absl::Time now) {
   while (!peer.by_expiry.empty() && peer.by_expiry.front().first <= now) {
     const auto call = peer.calls.find(peer.by_expiry.front().second);
-    peer.bytes -= BytesOf(*call->second.reply);
+    if (const auto& reply = call->second.reply; reply) peer.bytes -= BytesOf(*reply);
     peer.calls.erase(call);
     peer.by_expiry.pop_front();
     --keys_;

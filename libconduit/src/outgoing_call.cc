@@ -319,9 +319,9 @@ void OutgoingCall::Settle(absl::Time now, int attempt, absl::StatusOr<JsonDocume
   // A host that got nothing has nothing to do with it; what it did when it was met, it was noted
   // for.
   if (!lease.has_value() || !sent) return;
-  const bool refused = retry_after.value_or(absl::InfiniteDuration()) < absl::InfiniteDuration();
-  if (refused) {
-    lease->Refused(*retry_after, now);
+  const absl::Duration wait = retry_after.value_or(absl::InfiniteDuration());
+  if (wait < absl::InfiniteDuration()) {
+    lease->Refused(wait, now);
   } else {
     lease->Ended(status, now);
   }

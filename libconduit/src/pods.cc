@@ -238,7 +238,7 @@ absl::Status Pods::Reload() {
   return absl::OkStatus();
 }
 
-absl::Status Pods::SetHosts(std::vector<PodHosts> found, std::string reason) {
+absl::Status Pods::SetHosts(std::vector<PodHosts> found, std::string_view reason) {
   {
     MutexLock lock(&state_->mutex);
     PODKIT_ASSIGN_OR_RETURN(state_->found, CheckFound(std::move(found), *state_->listed));

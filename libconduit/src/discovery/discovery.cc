@@ -161,7 +161,7 @@ Discovery::~Discovery() {
   if (state_->thread.joinable()) state_->thread.join();
 }
 
-absl::Time Discovery::Tick(absl::Time now, std::stop_token stop) {
+absl::Time Discovery::Tick(absl::Time now, const std::stop_token& stop) {
   absl::Status failure;
   for (const auto& source : state_->sources) {
     absl::Status asked = state_->Ask(*source, now, stop);

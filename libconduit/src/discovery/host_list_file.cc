@@ -17,7 +17,10 @@ class FileSource final : public HostListSource {
     PODKIT_ASSIGN_OR_RETURN(std::string text,
                             internal::ReadFile(path_, {.max_bytes = internal::kMaxHostListBytes}));
     if (!version.empty() && text == version) return FetchedHostList{.unchanged = true};
-    return FetchedHostList{.version = text, .text = std::move(text)};
+    FetchedHostList fetched;
+    fetched.version = text;
+    fetched.text = std::move(text);
+    return fetched;
   }
 
  private:

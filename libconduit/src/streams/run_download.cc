@@ -47,7 +47,7 @@ class Download {
   void Ask(PieceWindow& window, bool open);
   absl::Status Await(PieceWindow& window);
   absl::Status Write(const Flight& asked, PieceAnswer answer);
-  absl::Status Check() const;
+  absl::Status Check(const StreamEnd& end) const;
 
   const SendPiece* const send_;
   StreamSink* const sink_;
@@ -84,9 +84,11 @@ absl::Status Download::Write(const Flight& asked, PieceAnswer answer) {
   if (answer.bytes.size() < asked.piece.max) saw_short_ = true;
   if (!answer.bytes.empty()) idle_asks_ = 0;
   static_cast<void>(pieces_.Add(asked.piece.offset, std::move(answer.bytes)));
-  for (uint64_t offset = pieces_.taken(); auto bytes = pieces_.Take(); offset = pieces_.taken()) {
+  uint64_t offset = pieces_.taken();
+  for (auto bytes = pieces_.Take(); bytes; bytes = pieces_.Take()) {
     PODKIT_RETURN_IF_ERROR(sink_->Write(offset, *bytes));
     hash_.Update(*bytes);
+    offset = pieces_.taken();
   }
   if (options_->progress) options_->progress(pieces_.taken());
   if (answer.end && answer.result) {
@@ -106,13 +108,13 @@ absl::Status Download::Await(PieceWindow& window) {
   return absl::OkStatus();
 }
 
-absl::Status Download::Check() const {
+absl::Status Download::Check(const StreamEnd& end) const {
   const std::string sha256 = hash_.Hex();
-  if (end_->length == pieces_.taken() && end_->sha256 == sha256) return absl::OkStatus();
+  if (end.length == pieces_.taken() && end.sha256 == sha256) return absl::OkStatus();
   return conduit::MakeError(
       StreamMismatch{pieces_.taken(), sha256},
       fmt::format("{} bytes with SHA-256 {} arrived, not the {} that were sent: fetch them again",
-                  pieces_.taken(), sha256, end_->length));
+                  pieces_.taken(), sha256, end.length));
 }
 
 absl::StatusOr<std::string> Download::Carry(PieceWindow& window) {
@@ -140,7 +142,7 @@ absl::StatusOr<std::string> Download::Carry(PieceWindow& window) {
     }
     PODKIT_RETURN_IF_ERROR(Await(window));
   }
-  PODKIT_RETURN_IF_ERROR(Check());
+  PODKIT_RETURN_IF_ERROR(Check(*end_));
   return result_;
 }
 

@@ -151,7 +151,7 @@ std::optional<absl::StatusOr<PieceAnswer>> ServedUpload::Take(const StreamPiece&
 
 absl::Status ServedUpload::WriteWhatCame(bool all) {
   uint64_t offset = 0;
-  while (const auto bytes = NextBytes(&offset)) {
+  for (auto bytes = NextBytes(&offset); bytes; bytes = NextBytes(&offset)) {
     PODKIT_RETURN_IF_ERROR(sink_->Write(offset, *bytes));
     hash_.Update(*bytes);
     if (!all && SomebodyWaits()) break;

@@ -105,7 +105,7 @@ class Discovery {
 
   // Looks once and blocks as long as the sources do; returns when to do it next. For embedders with
   // a thread of their own, in place of Start; by one thread at a time.
-  absl::Time Tick(absl::Time now, std::stop_token stop = {});
+  absl::Time Tick(absl::Time now, const std::stop_token& stop = {});
 
   // Looks now and then, on a thread of its own. Once.
   void Start();

@@ -209,11 +209,11 @@ class Gather {
   std::default_sentinel_t end() const { return {}; }
 
   // The same call to all.
-  static std::vector<GatherCall<C>> CallsOf(std::vector<Client> clients,
+  static std::vector<GatherCall<C>> CallsOf(const std::vector<Client>& clients,
                                             const typename C::Arguments& arguments = {}) {
     std::vector<GatherCall<C>> calls;
-    for (Client& client : clients) {
-      calls.push_back({.client = std::move(client), .arguments = arguments, .target = {}});
+    for (const Client& client : clients) {
+      calls.push_back({.client = client, .arguments = arguments, .target = {}});
     }
     return calls;
   }

@@ -79,7 +79,7 @@ class Pods {
   // through Reload. kInvalidArgument, and all stays as it was: an address is none, a pod is there
   // twice, or one to which the file speaks https alone (by its hosts or its ca_file) would be
   // called over http.
-  absl::Status SetHosts(std::vector<PodHosts> found, std::string reason);
+  absl::Status SetHosts(std::vector<PodHosts> found, std::string_view reason);
 
   // `changed` is called after each change, one at a time and in their order, until what is returned
   // is let go of: by whoever makes the change, without locks held, and perhaps one last time then.
