@@ -13,7 +13,7 @@ constexpr absl::Duration kComeBack = absl::Milliseconds(100);
 
 }  // namespace
 
-absl::StatusOr<WireReply> internal::MakeAnswer(std::string value, std::string_view payload) {
+absl::StatusOr<WireReply> internal::MakeAnswer(std::string_view value, std::string_view payload) {
   if (!IsUtf8(value)) return absl::InternalError("a text in the answer is not UTF-8");
   return OkReply(value, payload);
 }
