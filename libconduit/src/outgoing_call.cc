@@ -263,7 +263,10 @@ void OutgoingCall::End(int attempt, absl::StatusOr<JsonDocument> result, bool an
   const absl::Time now = environment_.now();
   const Outcome outcome = OutcomeOf(result.status());
   const bool maybe_executed = IsFailure(outcome) && outcome != Outcome::kNotExecuted;
-  if (maybe_executed && !MayBeRepeated(attempt, now)) retry_after = absl::InfiniteDuration();
+  if (maybe_executed) {
+    request_.MayHaveBeenExecuted();
+    if (!MayBeRepeated(attempt, now)) retry_after = absl::InfiniteDuration();
+  }
   Settle(now, attempt, std::move(result), answered, retry_after);
   Step(now, [&](CallPlan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return plan.Ended(attempt, outcome, retry_after, now, HasUntriedHost());
@@ -274,6 +277,7 @@ void OutgoingCall::End(int attempt, absl::StatusOr<JsonDocument> result, bool an
 void OutgoingCall::Running(int attempt, absl::Status why, absl::Duration retry_after) {
   const absl::Time now = environment_.now();
   const bool repeat = keyed_ && MayBeRepeated(attempt, now);
+  request_.MayHaveBeenExecuted();
   {
     MutexLock lock(&mutex_);
     NoteFailure(std::string(why.message()));

@@ -187,6 +187,25 @@ TEST_CASE("A batch goes to the host that serves the most of it", "[conduit][batc
   }
 }
 
+TEST_CASE("A batch that did not arrive goes on with what another host serves",
+          "[conduit][batch][hosts]") {
+  for (int round = 0; round < 5; ++round) {
+    BatchHosts hosts;
+    hosts.b1.Handle<EatCheez>(EatAny);
+    hosts.b1.Handle<Echo>(EchoAny);
+    hosts.b2.Handle<EatCheez>(EatAny);
+    // It is met, and then gone.
+    REQUIRE(hosts.a.Call<EatCheez>("B", {.name = "x"}, {.host = "b1"}).ok());
+    hosts.network.SetFault("b1", Fault::kRefuse);
+    Batch batch;
+    const auto eat = batch.Add<EatCheez>({.name = "x"});
+    const auto echo = batch.Add<Echo>({Bytes{"x"}});
+    CHECK(OutcomeOf(hosts.a.Call("B", batch)) == Outcome::kNotImplemented);
+    CHECK(eat.result().ok());
+    CHECK(OutcomeOf(echo.result().status()) == Outcome::kNotImplemented);
+  }
+}
+
 TEST_CASE("A batch goes to the host that holds what all of it is for", "[conduit][batch][hosts]") {
   BatchHosts hosts;
   const auto serve = [](Conduit& conduit, bool holds) {

@@ -42,6 +42,25 @@ struct Unheard : AddItem {
   static constexpr CommandInfo kInfo = {.name = "unheard", .since = 9};
 };
 
+// Types are checked when the program is compiled.
+template <typename C, typename Member, typename Value>
+concept Settable = requires(const BatchedResult<C>& call, Member C::Arguments::*argument,
+                            const LaterValue<Value>& value) { call.Set(argument, value); };
+template <typename C, typename Member, typename Value>
+concept TargetSettable = requires(const BatchedResult<C>& call, Member C::Target::*member,
+                                  const LaterValue<Value>& value) { call.Set(member, value); };
+static_assert(Settable<AddItem, std::string, std::string>);
+static_assert(!Settable<AddItem, std::string, int64_t>);
+static_assert(!Settable<AddItem, int64_t, int32_t>);
+static_assert(TargetSettable<AddItem, std::optional<std::string>, std::string>);
+static_assert(!TargetSettable<AddItem, std::string, std::optional<std::string>>);
+template <typename Value, typename Part>
+concept HasPart = requires(const LaterValue<Value>& value, Part part) { value[part]; };
+static_assert(HasPart<CreateList::Response, std::string CreateList::Response::*>);
+static_assert(!HasPart<CreateList::Response, std::string AddItem::Arguments::*>);
+static_assert(HasPart<std::vector<std::string>, size_t>);
+static_assert(!HasPart<std::string, size_t>);
+
 }  // namespace
 
 TEMPLATE_TEST_CASE("A batch creates something and uses it, in one round trip", "[conduit][batch]",

@@ -68,7 +68,7 @@ absl::Status OutgoingBatch::Prepare(std::vector<absl::Status> refusals) {
   MutexLock lock(&mutex_);
   const bool same = std::equal(refusals.begin(), refusals.end(), refusals_.begin(), refusals_.end(),
                                [](const auto& a, const auto& b) { return a.ok() == b.ok(); });
-  if (went_out_ && !same) {
+  if (maybe_executed_ && !same) {
     return TransportError(Outcome::kNotExecuted, "it does not serve the same calls of the batch");
   }
   refusals_ = std::move(refusals);
@@ -96,7 +96,6 @@ std::string OutgoingBatch::Encode(absl::Time now, absl::Time deadline,
         {.kind = BatchFrame::KindOf(made->request.content_type), .body = made->request.body},
         &bytes);
   }
-  went_out_ = true;
   results_.clear();
   return bytes;
 }

@@ -44,7 +44,7 @@ class OutgoingBatch {
       absl::FunctionRef<std::optional<PeerSchemas::Answers>(std::string_view)> answers_of) const;
 
   // Before each attempt: why the host cannot serve some of the calls; OK for the others. Once the
-  // batch went out it does so with the same calls again or not at all: kNotExecuted.
+  // batch may have been executed it is sent with the same calls or not at all: kNotExecuted.
   absl::Status Prepare(std::vector<absl::Status> refusals);
 
   // The frames of the request. `answers` as in FindKept, or empty.
@@ -72,7 +72,6 @@ class OutgoingBatch {
   mutable Mutex mutex_;
   std::vector<absl::Status> problems_ ABSL_GUARDED_BY(mutex_);  // Also those that came up later.
   std::vector<absl::Status> refusals_ ABSL_GUARDED_BY(mutex_);  // Of the last attempt.
-  bool went_out_ ABSL_GUARDED_BY(mutex_) = false;
   bool maybe_executed_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<absl::StatusOr<JsonDocument>> results_ ABSL_GUARDED_BY(mutex_);  // Of the last one.
 };
