@@ -198,6 +198,12 @@ Responders::Answer Responders::AnswerCommand(const Opened& opened,
                                                      opened.head_.action, own_pod_));
   }
   Answer answer = CallResponder(*opened.command_, context, opened.document_.root());
+  // Who decodes a call says where in it the fault is; of which call is known here.
+  const std::string message(answer.status().message());
+  if (GetError<InvalidArguments>(answer.status()) && message.starts_with('$')) {
+    return WithMessage(answer.status(), fmt::format("the call of '{}' does not fit: {}",
+                                                    opened.head_.action, message));
+  }
   if (answer.ok() && !IsUtf8(*answer)) {
     return absl::InternalError("a text in the answer is not UTF-8");
   }

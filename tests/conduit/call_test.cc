@@ -224,7 +224,13 @@ TEMPLATE_TEST_CASE("A call that cannot be sent says that nothing happened",
   check(CallRename(bed, {.timeout = -absl::InfiniteDuration()}),
         absl::StatusCode::kDeadlineExceeded, "no time was left");
   check(CallRename(bed, {.actor = std::string(257, 'a')}), absl::StatusCode::kInvalidArgument,
-        "more than 256 bytes");
+        "the actor of 'rename' has more than 256 bytes");
+  check(CallRename(bed, {.key = std::string(129, 'k')}), absl::StatusCode::kInvalidArgument,
+        "the key of 'rename' has more than 128 bytes");
+  check(CallRename(bed, {.trace = std::string(129, 't')}), absl::StatusCode::kInvalidArgument,
+        "the trace of 'rename' has more than 128 bytes");
+  check(CallRename(bed, {.store_token = StoreToken{.store = std::string(257, 's')}}),
+        absl::StatusCode::kInvalidArgument, "the store_token of 'rename' has more than 256 bytes");
   check(CallRename(bed, {.actor = "\xff"}), absl::StatusCode::kInvalidArgument, "not UTF-8");
   check(bed.a.template CallTarget<Rename>("B", {"\xff", {}}, {"n", {}}).status(),
         absl::StatusCode::kInvalidArgument, "not UTF-8");
@@ -305,7 +311,8 @@ TEMPLATE_TEST_CASE("Arguments that do not fit are refused with their path",
   TestType bed;
   ServeCheese(bed.b);
   const absl::Status status = bed.a.template Call<OldEatCheez>("B", {.name = 1}).status();
-  CHECK(status.message() == "$.keywords.name: expected string, got integer");
+  CHECK(status.message() ==
+        "the call of 'eat-cheez' does not fit: $.keywords.name: expected string, got integer");
   CHECK(ErrorClass(status) == "InvalidArguments");
   CHECK(OutcomeOf(status) == Outcome::kDeclaredError);
 }

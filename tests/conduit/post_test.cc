@@ -1,6 +1,7 @@
 // Requests that no conduit would send, on every transport: what a pod answers to the bytes.
 #include "authenticator.h"
 #include "cheese.h"
+#include "fmt/format.h"
 #include "two_pods.h"
 
 namespace podkit::conduit {
@@ -145,12 +146,38 @@ TEMPLATE_TEST_CASE("A member of the envelope of the wrong kind is refused", "[co
   Post<TestType> post;
   for (const char* member :
        {R"("actor":7)", R"("timeout_ms":"1")", R"("timeout_ms":0)", R"("timeout_ms":-1)",
-        R"("timeout_ms":1.5)", R"("arguments":{})", R"("arguments":null)", R"("keywords":[])"}) {
+        R"("timeout_ms":1.5)", R"("arguments":{})", R"("arguments":null)", R"("keywords":[])",
+        R"("call":7)", R"("key":null)", R"("answers":[])", R"("trace":{})", R"("store_token":"s")",
+        R"("store_token":{"token":1})",
+        R"("store_token":{"store":"s","token":"1","transaction":1})"}) {
     CAPTURE(member);
     CHECK(post.Class(std::string(R"({"action":"ping",)") + member + "}") == "InvalidArguments");
   }
-  CHECK(post.Class(R"({"action":"ping","actor":")" + std::string(257, 'x') + "\"}") ==
-        "InvalidArguments");
+}
+
+TEMPLATE_TEST_CASE("A member of the envelope is refused by its name when it is too long",
+                   "[conduit][post]", InProcessBed, HttpBed) {
+  Post<TestType> post;
+  const auto ping = [](std::string_view before, size_t bytes, std::string_view after) {
+    return fmt::format(R"({{"action":"ping",{}"{}"{}}})", before, std::string(bytes, 'x'), after);
+  };
+  const std::vector<std::pair<std::string, size_t>> limits = {
+      {"actor", 256}, {"call", 64}, {"key", 128}, {"answers", 64}, {"trace", 128}};
+  for (const auto& [name, limit] : limits) {
+    const std::string member = fmt::format(R"("{}":)", name);
+    CHECK(post.Answer(400, ping(member, limit + 1, ""))
+              .find(fmt::format("$.{}: must be a string of at most {} bytes", name, limit)) !=
+          std::string::npos);
+    if (name != "key" && name != "answers") {
+      CHECK(post.Answer(200, ping(member, limit, "")) == R"({"result":"ok"})");
+    }
+  }
+  constexpr std::string_view kToken = R"("store_token":{"store":)";
+  constexpr std::string_view kRest = R"(,"token":1,"transaction":1})";
+  CHECK(post.Answer(400, ping(kToken, 257, kRest))
+            .find("$.store_token: must be an object with 'store', a string of at most 256 bytes") !=
+        std::string::npos);
+  CHECK(post.Answer(200, ping(kToken, 256, kRest)) == R"({"result":"ok"})");
 }
 
 TEST_CASE("A request that is too large is refused before it is looked at", "[conduit][post]") {
