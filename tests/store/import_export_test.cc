@@ -1,8 +1,5 @@
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,24 +7,15 @@
 #include "calendar/component.h"
 #include "calendar_text.h"
 #include "collection_fixture.h"
+#include "corpus.h"
 #include "hash.h"
 
 namespace podkit::store {
 namespace {
 
+using testing::ReadCorpus;
 using testing::ValueOf;
 using Fixture = CollectionFixture;
-
-std::map<std::string, std::string> ReadFiles(const std::string& folder) {
-  std::map<std::string, std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(PODKIT_TEST_DATA "/ics/" + folder)) {
-    std::ostringstream content;
-    content << std::ifstream(entry.path(), std::ios::binary).rdbuf();
-    files[entry.path().filename()] = content.str();
-  }
-  REQUIRE_FALSE(files.empty());
-  return files;
-}
 
 // Adds the bytes of each component right below a VCALENDAR of `text`.
 void AddComponents(std::string_view text, std::multiset<std::string>* components,
@@ -202,7 +190,7 @@ TEST_CASE_METHOD(Fixture, "Objects with other line ends can be exported together
 
 TEST_CASE_METHOD(Fixture, "Every real calendar comes back out of the store byte for byte",
                  "[store][import][export][corpus]") {
-  for (const auto& [name, file] : ReadFiles("valid")) {
+  for (const auto& [name, file] : ReadCorpus("valid")) {
     INFO(name);
     AddCollection(name);
     const auto child = Open(name);
@@ -239,14 +227,19 @@ TEST_CASE_METHOD(Fixture, "Every real calendar comes back out of the store byte 
 TEST_CASE_METHOD(Fixture, "A questionable calendar is imported whole or refused by its line",
                  "[store][import][corpus]") {
   int refused = 0;
-  for (const auto& [name, file] : ReadFiles("questionable")) {
+  for (const auto& [name, file] : ReadCorpus("questionable")) {
     INFO(name);
     AddCollection(name);
     const auto child = Open(name);
     const auto report = child->Import(Bytes{file});
     if (report.ok()) {
-      CHECK(ValueOf(child->CountObjects()) == static_cast<int64_t>(report->items.size()));
-      CHECK_FALSE(report->items.empty());
+      const ImportedCalendar calendar = ValueOf(SplitCalendar(file));
+      REQUIRE(report->items.size() == calendar.objects.size());
+      CHECK(ValueOf(child->CountObjects()) == static_cast<int64_t>(calendar.objects.size()));
+      CHECK_FALSE(calendar.objects.empty());
+      for (size_t i = 0; i < calendar.objects.size(); ++i) {
+        CHECK(TextOf(*child, report->items[i].name) == calendar.objects[i].text);
+      }
       ValueOf(child->Export());
       continue;
     }
