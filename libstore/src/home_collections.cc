@@ -117,7 +117,8 @@ absl::StatusOr<std::vector<CollectionToken>> SyncTokensOf(
       if (fits) {
         token = (*answer)[i];
       } else {
-        token.error = conduit::ErrorClass(answer.status());
+        // An answer for more or fewer than were asked for does not tell which token is whose.
+        token.error = ErrorName(answer.status());
       }
       token.name = batch.names[i];
     }

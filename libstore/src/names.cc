@@ -1,8 +1,12 @@
-// What may be called how.
-#include <algorithm>
-#include <string_view>
+#include "names.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "calendar/display_text.h"
 #include "podkit/conduit/json.h"
+#include "podkit/store/errors.h"
 #include "podkit/store/home_child.h"
 #include "podkit/store/user_directory.h"
 
@@ -32,6 +36,33 @@ bool IsValidName(std::string_view name) {
     if (name[i] == '/' || IsControl(name, i)) return false;
   }
   return conduit::IsUtf8(name);
+}
+
+absl::Status CheckName(std::string_view what, const std::string& name) {
+  if (IsValidName(name)) return absl::OkStatus();
+  return MakeError(
+      InvalidName{.name = name},
+      fmt::format("'{}' is no name for {}: give 1 to {} bytes of UTF-8 without '/' and "
+                  "control characters, not beginning with '.'",
+                  calendar::Excerpt(name), what, kMaxNameBytes));
+}
+
+bool IsComponentName(std::string_view name) {
+  constexpr size_t kMaxBytes = 64;
+  return !name.empty() && name.size() <= kMaxBytes &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+         });
+}
+
+bool IsComponentType(std::string_view name) {
+  return IsComponentName(name) && (name.starts_with('V') || name.starts_with("X-"));
+}
+
+absl::Status NoComponentTypeError(std::string_view name) {
+  return MakeError(InvalidRequest{},
+                   fmt::format("component: '{}' is not a component type such as VEVENT",
+                               calendar::Excerpt(name)));
 }
 
 bool IsValidUid(std::string_view uid) {

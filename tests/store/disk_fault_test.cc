@@ -22,7 +22,7 @@ using Operation = FaultyDisk::Operation;
 using Error = FaultyDisk::Error;
 
 const absl::Time kNow = absl::FromUnixSeconds(1'700'000'000);
-constexpr int kWrites = 8;
+constexpr int kPutsInARow = 8;
 
 // Two rows that belong together, large enough to fill some pages.
 absl::Status WritePair(UserStore& store, int number) {
@@ -80,7 +80,7 @@ bool RunWithFault(Operation operation, int64_t n, Error error, bool for_ever) {
   {
     const auto store = OpenStore(folder.File("ann.sqlite"));
     disk.FailAt(operation, n, error, for_ever);
-    for (int i = 0; i < kWrites; ++i) {
+    for (int i = 0; i < kPutsInARow; ++i) {
       const absl::Status status = WritePair(*store, i);
       (status.ok() ? acknowledged : refused).insert(i);
       if (!status.ok()) CHECK(status.code() == CodeOf(error));
@@ -108,7 +108,7 @@ TEST_CASE("Whichever operation fails, no acknowledged write is lost and none is 
   int64_t n = 1;
   while (RunWithFault(operation, n, error, for_ever)) ++n;
   // Every write is one sync at least.
-  CHECK(n > kWrites);
+  CHECK(n > kPutsInARow);
 }
 
 TEST_CASE("A full disk is told as StoreFull", "[store][fault]") {

@@ -65,6 +65,18 @@ void PodCluster::Stop(const std::string& pod) {
   stopped.conduit.reset();
 }
 
+void PodCluster::Impersonate(const std::string& pod,
+                             const std::function<void(conduit::Conduit&)>& serve) {
+  Stop(pod);
+  Pod& other = pods_[pod];
+  other.conduit = std::make_unique<conduit::Conduit>(
+      other.pods, &network_, conduit::ConduitOptions{.now = clock_.function()});
+  serve(*other.conduit);
+  network_.Connect(pod, [conduit = other.conduit.get()](const conduit::WireRequest& request) {
+    return conduit->Receive(request);
+  });
+}
+
 void PodCluster::SetGroups(std::vector<store::Group> groups) {
   REQUIRE(directory_->Replace(Users(), std::move(groups)) == absl::OkStatus());
   for (const auto& [id, pod] : pods_) {

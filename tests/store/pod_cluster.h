@@ -4,6 +4,7 @@
 // Messages are delivered when the test says so, and time stands still until it moves it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -62,6 +63,8 @@ class PodCluster {
   // Stops the pod's store and opens it again from its files.
   void Stop(const std::string& pod);
   void Start(const std::string& pod);
+  // Has the others meet, in the pod's place, a conduit that answers as `serve` makes it.
+  void Impersonate(const std::string& pod, const std::function<void(conduit::Conduit&)>& serve);
 
   // Shares `calendar` of `owner` with `viewer`, who accepts it as `name`.
   store::ShareInfo Share(const std::string& owner, const std::string& calendar,

@@ -83,6 +83,19 @@ TEST_CASE("A directory file that is not there is named", "[store][directory]") {
   CHECK(Has(std::string(status.message()), folder.File("none.json")));
 }
 
+TEST_CASE("A directory file that is too large is refused before it is all read",
+          "[store][directory]") {
+  File file;
+  file.Write(kTwo);
+  const auto directory = ValueOf(FileUserDirectory::Load(file.path));
+  std::filesystem::resize_file(file.path, (uintmax_t{64} << 20) + 1);
+  const absl::Status status = directory->Reload();
+  CHECK(status ==
+        absl::ResourceExhaustedError(file.path + ": the file is larger than 67108864 bytes"));
+  CHECK(FileUserDirectory::Load(file.path).status() == status);
+  CHECK(ValueOf(directory->Find("ann")).pod == "A");
+}
+
 TEST_CASE("A directory reads its file again, and keeps what it has on errors",
           "[store][directory]") {
   File file;

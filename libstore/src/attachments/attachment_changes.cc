@@ -137,7 +137,13 @@ int64_t SizeOf(const std::vector<UploadedPart>& parts) {
 
 }  // namespace
 
-absl::Status CheckNewAttachment(const NewAttachment& attachment) {
+absl::Status CheckAttachmentWrite(const AttachmentWrite& write) {
+  const NewAttachment& attachment = write.attachment;
+  if (!write.managed_id.empty() && !attachment.instances.empty()) {
+    return MakeError(InvalidRequest{},
+                     "instances: leave them out when an attachment is replaced; it is replaced "
+                     "wherever the object uses it");
+  }
   if (!IsFileName(attachment.file_name)) {
     return MakeError(InvalidRequest{},
                      fmt::format("file_name: at most {} bytes of UTF-8 without control characters, "

@@ -15,9 +15,10 @@
 
 namespace podkit::store {
 
-// InvalidRequest if its name or type cannot be, AttachmentTooLarge if it has more bytes than it
-// may.
-absl::Status CheckNewAttachment(const NewAttachment& attachment);
+// InvalidRequest if the file's name or type cannot be, or if one is to be replaced in some
+// instances only.
+absl::Status CheckAttachmentWrite(const AttachmentWrite& write);
+// AttachmentTooLarge.
 absl::Status CheckAttachmentSize(int64_t bytes, const StoreOptions& options);
 
 // QuotaExceeded if `more` bytes do not fit. Inside of UserStore::Read or Write.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "attachments/attachment_changes.h"
 #include "common/status_macros.h"
 #include "podkit/store/attachment.h"
 #include "podkit/store/errors.h"
@@ -49,13 +50,14 @@ absl::StatusOr<AttachmentResult> ObjectResource::AddAttachment(const NewAttachme
 absl::StatusOr<AttachmentResult> ObjectResource::UpdateAttachment(const std::string& managed_id,
                                                                   const NewAttachment& attachment,
                                                                   const ByteSource& bytes) {
-  if (managed_id.empty() || !attachment.instances.empty()) {
-    return MakeError(InvalidRequest{},
-                     "an update says which attachment by its managed id, and no instances: it is "
-                     "updated wherever the object uses it");
+  if (managed_id.empty()) {
+    return MakeError(InvalidRequest{}, "managed_id: say which attachment is replaced");
   }
-  return SendAttachment(
-      {.managed_id = managed_id, .attachment = attachment, .parts = {}, .payload = {}}, bytes);
+  AttachmentWrite write = {
+      .managed_id = managed_id, .attachment = attachment, .parts = {}, .payload = {}};
+  // Before any of a large file is sent.
+  PODKIT_RETURN_IF_ERROR(CheckAttachmentWrite(write));
+  return SendAttachment(std::move(write), bytes);
 }
 
 absl::Status ObjectResource::ReadAttachment(const std::string& managed_id,

@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "common/status_macros.h"
 #include "ids.h"
+#include "names.h"
 #include "podkit/store/errors.h"
-#include "podkit/store/home_child.h"
 #include "sqlite/user_store.h"
 #include "sync_token.h"
 
@@ -23,38 +22,24 @@ absl::Status NoSuch(const std::string& home_uid, const std::string& what) {
                    fmt::format("the home of '{}' has no collection '{}'", home_uid, what));
 }
 
-absl::Status CheckName(const std::string& name) {
-  if (IsValidName(name)) return absl::OkStatus();
-  return MakeError(InvalidName{.name = name},
-                   "a collection's name is 1 to 255 bytes of UTF-8 without '/' and control "
-                   "characters, and does not begin with '.'");
-}
-
-// Component types are upper-case names; the list is stored as one text.
-absl::Status CheckComponents(const std::vector<std::string>& components) {
-  for (const std::string& component : components) {
-    const bool valid = !component.empty() && component.size() <= 64 &&
-                       std::all_of(component.begin(), component.end(), [](char c) {
-                         return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-                       });
-    if (!valid) {
-      return MakeError(InvalidRequest{},
-                       fmt::format("'{}' is not a component type such as VEVENT", component));
-    }
-  }
-  return absl::OkStatus();
+absl::Status CheckCollectionName(const std::string& name) {
+  return CheckName("a collection", name);
 }
 
 absl::Status CheckProperties(const CollectionProperties& properties) {
-  constexpr size_t kMaxPropertyBytes = 4096;
-  for (const auto* text : {&properties.display_name, &properties.color, &properties.description}) {
-    if (*text && (*text)->size() > kMaxPropertyBytes) {
-      return MakeError(
-          InvalidRequest{},
-          fmt::format("a property of a collection has at most {} bytes", kMaxPropertyBytes));
-    }
+  const auto check = [](std::string_view name, const std::optional<std::string>& text) {
+    if (!text || text->size() <= kMaxPropertyBytes) return absl::OkStatus();
+    return MakeError(InvalidRequest{}, fmt::format("{}: has {} bytes, {} are the limit", name,
+                                                   text->size(), kMaxPropertyBytes));
+  };
+  PODKIT_RETURN_IF_ERROR(check("display_name", properties.display_name));
+  PODKIT_RETURN_IF_ERROR(check("color", properties.color));
+  PODKIT_RETURN_IF_ERROR(check("description", properties.description));
+  if (!properties.components) return absl::OkStatus();
+  for (const std::string& component : *properties.components) {
+    if (!IsComponentType(component)) return NoComponentTypeError(component);
   }
-  return properties.components ? CheckComponents(*properties.components) : absl::OkStatus();
+  return absl::OkStatus();
 }
 
 void Assign(const CollectionProperties& properties, Bind& bind) {
@@ -173,7 +158,7 @@ absl::StatusOr<std::vector<CollectionInfo>> DescribeShown(Database& database) {
 absl::StatusOr<Bind> CreateCollection(Database& database, const std::string& home_uid,
                                       const std::string& name,
                                       const CollectionProperties& properties, absl::Time now) {
-  PODKIT_RETURN_IF_ERROR(CheckName(name));
+  PODKIT_RETURN_IF_ERROR(CheckCollectionName(name));
   PODKIT_RETURN_IF_ERROR(CheckProperties(properties));
   Bind bind = {.share_uid = NewId(),
                .owner_uid = home_uid,
@@ -212,7 +197,7 @@ absl::Status ChangeProperties(Database& database, Bind bind, const CollectionPro
 
 absl::Status RenameCollection(Database& database, Bind bind, const std::string& new_name,
                               absl::Time now) {
-  PODKIT_RETURN_IF_ERROR(CheckName(new_name));
+  PODKIT_RETURN_IF_ERROR(CheckCollectionName(new_name));
   if (bind.name == new_name) return absl::OkStatus();
   PODKIT_ASSIGN_OR_RETURN(bind.revision, NextRevision(database));
   const std::string old_name = bind.name.value_or("");

@@ -10,6 +10,7 @@
 #include "home_collections.h"
 #include "internal/collections.h"
 #include "internal/rights.h"
+#include "names.h"
 #include "podkit/store/errors.h"
 #include "sharing/delegates.h"
 #include "sharing/group_shares.h"
@@ -233,12 +234,11 @@ absl::StatusOr<ShareInfo> InternalHome::Invite(const std::string& name,
                                                const std::string& viewer_uid, Access access,
                                                const std::string& summary) {
   PODKIT_RETURN_IF_ERROR(Check(HomeUse::kManage));
-  constexpr size_t kMaxSummaryBytes = 4096;
-  if (access == Access::kOwner || viewer_uid == uid() || summary.size() > kMaxSummaryBytes) {
+  if (access == Access::kOwner || viewer_uid == uid() || summary.size() > kMaxPropertyBytes) {
     return MakeError(InvalidRequest{},
                      fmt::format("invite somebody else than '{}', with access read-write, read or "
                                  "busy, and a summary of at most {} bytes",
-                                 uid(), kMaxSummaryBytes));
+                                 uid(), kMaxPropertyBytes));
   }
   PODKIT_ASSIGN_OR_RETURN(const bool is_group, IsGroup(viewer_uid));
   if (is_group) PODKIT_RETURN_IF_ERROR(context_.stores->MarkGroupUser(uid()));
@@ -305,10 +305,7 @@ absl::StatusOr<std::vector<ShareInfo>> InternalHome::ListInvitations() {
 absl::StatusOr<CollectionInfo> InternalHome::Accept(const std::string& share_uid,
                                                     const std::string& name) {
   PODKIT_RETURN_IF_ERROR(Check(HomeUse::kWrite));
-  if (!name.empty() && !IsValidName(name)) {
-    return MakeError(InvalidName{.name = name},
-                     fmt::format("'{}' is not a name for a collection", name));
-  }
+  if (!name.empty()) PODKIT_RETURN_IF_ERROR(CheckName("a collection", name));
   CollectionInfo info;
   PODKIT_RETURN_IF_ERROR(Post(HomeUse::kWrite, [&](Database& database) -> absl::Status {
     PODKIT_ASSIGN_OR_RETURN(const Bind bind,

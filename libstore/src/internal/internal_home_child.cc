@@ -14,6 +14,7 @@
 #include "internal/object_changes.h"
 #include "internal/search.h"
 #include "podkit/store/errors.h"
+#include "sharing/binds.h"
 
 namespace podkit::store {
 namespace {
@@ -184,6 +185,27 @@ absl::StatusOr<Bytes> InternalHomeChild::Export() {
   });
 }
 
+// That the collection is in this owner's file as well. What shows in the home from others is named,
+// to whom may use the home.
+absl::Status CheckSameOwner(Database& database, const std::string& collection_id,
+                            const Actor& actor) {
+  PODKIT_ASSIGN_OR_RETURN(
+      const auto here,
+      database.QueryInteger("SELECT 1 FROM collection WHERE id = ?", {collection_id}));
+  if (here) return absl::OkStatus();
+  const std::string& owner = database.uid();
+  PODKIT_ASSIGN_OR_RETURN(const auto shown, FindBindByViewer(database, collection_id, owner));
+  if (shown && shown->name && HomeAccessOf(database, owner, actor).ok()) {
+    return MakeError(InvalidRequest{}, fmt::format("'{}' belongs to '{}': an object moves between "
+                                                   "collections of one owner",
+                                                   *shown->name, shown->owner_uid));
+  }
+  return MakeError(NoSuchCollection{.home = owner, .collection = collection_id},
+                   fmt::format("'{}' has no collection '{}': an object moves between collections "
+                               "of one owner",
+                               owner, collection_id));
+}
+
 absl::StatusOr<ObjectInfo> InternalHomeChild::MoveObject(const std::string& name,
                                                          const std::string& to_collection_id,
                                                          const std::string& to_name) {
@@ -197,6 +219,7 @@ absl::StatusOr<ObjectInfo> InternalHomeChild::MoveObject(const std::string& name
     // The share that the actor names is one of the first collection only.
     Actor there = collection_.actor();
     if (to_collection_id != from.table().collection_id()) there.share_uid.clear();
+    PODKIT_RETURN_IF_ERROR(CheckSameOwner(database, to_collection_id, there));
     PODKIT_RETURN_IF_ERROR(CheckWrite(database, to_collection_id, there));
     PODKIT_ASSIGN_OR_RETURN(const Grant grant, GrantOf(database, to_collection_id, there));
     PODKIT_ASSIGN_OR_RETURN(const ObjectInfo object,

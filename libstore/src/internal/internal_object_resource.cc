@@ -131,7 +131,7 @@ absl::StatusOr<UploadedPart> InternalObjectResource::UploadAttachmentPart(const 
 absl::StatusOr<AttachmentResult> InternalObjectResource::WriteAttachment(
     const AttachmentWrite& write) {
   absl::Status flaw = CheckPartSize(write.payload.size(), 0);
-  flaw.Update(CheckNewAttachment(write.attachment));
+  flaw.Update(CheckAttachmentWrite(write));
   PODKIT_RETURN_IF_ERROR(CheckRoom(flaw, static_cast<int64_t>(write.payload.size()), 0));
   AttachedFile file = {.parts = write.parts, .last_put = {}};
   if (!write.payload.empty()) {

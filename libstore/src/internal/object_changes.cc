@@ -12,8 +12,8 @@
 #include "common/status_macros.h"
 #include "hash.h"
 #include "ids.h"
+#include "names.h"
 #include "podkit/store/errors.h"
-#include "podkit/store/home_child.h"
 
 namespace podkit::store {
 namespace {
@@ -106,12 +106,7 @@ absl::Status CheckPrecondition(const ObjectTable& table, const std::string& name
                : fmt::format("object '{}' is not there any more", name));
 }
 
-absl::Status CheckObjectName(const std::string& name) {
-  if (IsValidName(name)) return absl::OkStatus();
-  return MakeError(InvalidName{.name = name},
-                   "an object's name is 1 to 255 bytes of UTF-8 without '/' and control "
-                   "characters, and does not begin with '.'");
-}
+absl::Status CheckObjectName(const std::string& name) { return CheckName("an object", name); }
 
 std::string EtagOf(std::string_view text) { return Sha256Hex(text).substr(0, kEtagDigits); }
 

@@ -90,7 +90,7 @@ class InternalPodCollections final : public PodCollections {
       if (token.ok()) {
         entry.sync_token = *std::move(token);
       } else {
-        entry.error = conduit::ErrorClass(token.status());
+        entry.error = ErrorName(token.status());
       }
     }
     return tokens;
@@ -133,6 +133,11 @@ class InternalPodCollections final : public PodCollections {
 };
 
 }  // namespace
+
+std::string ErrorName(const absl::Status& status) {
+  const std::string name = conduit::ErrorClass(status);
+  return name.empty() ? std::string(conduit::InternalError::kClass) : name;
+}
 
 std::unique_ptr<PodCollections> MakeInternalPodCollections(const Context& context,
                                                            const std::string& actor_uid) {

@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "podkit/store/free_busy.h"
 #include "podkit/store/types.h"
@@ -59,6 +60,9 @@ class PodCollections {
   virtual absl::StatusOr<std::vector<CollectionToken>> SyncTokens(
       const std::vector<CollectionRef>& collections) = 0;
 };
+
+// What CollectionToken::error says of `status`: its class, and InternalError if it has none.
+std::string ErrorName(const absl::Status& status);
 
 // Answers for the homes of this pod. `context` must outlive it.
 std::unique_ptr<PodCollections> MakeInternalPodCollections(const Context& context,

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/status_macros.h"
+#include "names.h"
 #include "podkit/store/calendar_data.h"
 #include "podkit/store/errors.h"
 
@@ -29,7 +30,11 @@ bool Overlaps(const std::string& text, const SearchPlan& plan) {
 
 absl::StatusOr<SearchPlan> PlanSearch(const Query& query) {
   SearchPlan plan;
-  if (query.component) plan.component = AsciiUpper(*query.component);
+  if (query.component) {
+    plan.component = AsciiUpper(*query.component);
+    // Nothing is of such a type: that is a slip, not an empty answer.
+    if (!IsComponentType(*plan.component)) return NoComponentTypeError(*query.component);
+  }
   if (query.start || query.end) {
     plan.range = TimeRange{.start = query.start.value_or(absl::InfinitePast()),
                            .end = query.end.value_or(absl::InfiniteFuture())};

@@ -1,5 +1,8 @@
 #include "messages/message.h"
 
+#include <fmt/format.h>
+
+#include "calendar/display_text.h"
 #include "common/status_macros.h"
 #include "ids.h"
 #include "sharing/delegates.h"
@@ -19,7 +22,21 @@ absl::Status ForgetEarlier(Database& database, absl::Time now, const Message& me
       {message.from_uid, ToSqlTime(now - kLongestWay), message.id});
 }
 
+// Ids come from NewId; the room is for those of other makers.
+absl::Status CheckId(const Message& message) {
+  constexpr size_t kMaxBytes = 128;
+  if (message.id.empty()) return UnfitMessage(message, "id: is empty");
+  if (message.id.size() <= kMaxBytes) return absl::OkStatus();
+  return UnfitMessage(message, fmt::format("id: has more than {} bytes", kMaxBytes));
+}
+
 }  // namespace
+
+absl::Status UnfitMessage(const Message& message, std::string_view what) {
+  return MakeError(InvalidRequest{},
+                   fmt::format("message {} ({}): {}", calendar::Excerpt(message.id),
+                               calendar::Excerpt(message.kind), what));
+}
 
 absl::Status Enqueue(Database& database, absl::Time now, const std::string& to_uid,
                      const std::string& kind, std::string_view body) {
@@ -32,6 +49,7 @@ absl::Status Enqueue(Database& database, absl::Time now, const std::string& to_u
 }
 
 absl::Status ReceiveOnce(Database& database, absl::Time now, const Message& message) {
+  PODKIT_RETURN_IF_ERROR(CheckId(message));
   PODKIT_ASSIGN_OR_RETURN(
       const auto seen,
       database.QueryInteger("SELECT 1 FROM inbox WHERE message_id = ?", {message.id}));

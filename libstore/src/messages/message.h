@@ -33,6 +33,9 @@ absl::Status Enqueue(Database& database, absl::Time now, const std::string& to_u
 // UserStore::Write.
 absl::Status ReceiveOnce(Database& database, absl::Time now, const Message& message);
 
+// InvalidRequest: `what` is wrong with the body of `message`.
+absl::Status UnfitMessage(const Message& message, std::string_view what);
+
 // Carries a message to a home on another pod.
 struct DeliverMessage {
   static constexpr conduit::CommandInfo kInfo = {

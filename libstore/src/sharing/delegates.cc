@@ -19,6 +19,10 @@ Access ReadAccess(const Row& row, int column) {
   return conduit::EnumFromName<Access>(row.Text(column)).value_or(Access::kRead);
 }
 
+bool IsForDelegates(Access access) {
+  return access == Access::kReadWrite || access == Access::kRead;
+}
+
 absl::StatusOr<Told> WhatIsTrue(Database& database, const std::string& owner_uid,
                                 const UserDirectory& directory) {
   PODKIT_ASSIGN_OR_RETURN(const auto delegates, LoadDelegates(database));
@@ -117,8 +121,10 @@ absl::Status TellDelegates(Database& database, const std::string& owner_uid,
 absl::Status ApplyDelegation(Database& database, absl::Time now, const Message& message) {
   const auto delegation = conduit::FromJson<Delegation>(message.body);
   if (!delegation.ok()) {
-    return MakeError(InvalidRequest{}, fmt::format("message {} ({}): {}", message.id, message.kind,
-                                                   delegation.status().ToString()));
+    return UnfitMessage(message, std::string(delegation.status().message()));
+  }
+  if (delegation->access && !IsForDelegates(*delegation->access)) {
+    return UnfitMessage(message, "access: must be read-write, read or null");
   }
   if (!delegation->access) {
     return database.Execute("DELETE FROM delegator WHERE owner_uid = ?", {message.from_uid});

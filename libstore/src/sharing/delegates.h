@@ -25,9 +25,9 @@ namespace podkit::store {
 // Owner to delegate: what he may do from now on.
 struct Delegation {
   static constexpr std::string_view kKind = "delegation";
-  std::optional<Access> access;  // Absent: nothing.
+  std::optional<Access> access;  // Null: nothing. Required, so that a slip takes no right away.
   static constexpr auto Fields() {
-    return std::make_tuple(Optional("access", &Delegation::access));
+    return std::make_tuple(Required("access", &Delegation::access));
   }
 };
 

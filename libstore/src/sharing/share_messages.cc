@@ -6,8 +6,10 @@
 #include <string>
 #include <utility>
 
+#include "calendar/display_text.h"
 #include "common/status_macros.h"
 #include "ids.h"
+#include "names.h"
 #include "podkit/store/errors.h"
 #include "sharing/binds.h"
 #include "sharing/notifications.h"
@@ -119,9 +121,7 @@ absl::Status ApplyReply(Database& database, absl::Time now, const Message& messa
   if (bind->viewer_uid != message.from_uid || bind->owner_uid != message.to_uid) {
     return Forged(message);
   }
-  if (reply.status == ShareStatus::kInvited || bind->status == reply.status) {
-    return absl::OkStatus();
-  }
+  if (bind->status == reply.status) return absl::OkStatus();
   bind->status = reply.status;
   bind->modified = now;
   PODKIT_RETURN_IF_ERROR(SaveBind(database, *bind));
@@ -133,15 +133,62 @@ absl::Status ApplyReply(Database& database, absl::Time now, const Message& messa
       database, MakeNotification(*bind, NotificationKind::kReply, message.from_uid, now), revision);
 }
 
+absl::Status CheckLength(const Message& message, std::string_view name, const std::string& text,
+                         size_t most) {
+  if (text.size() <= most) return absl::OkStatus();
+  return UnfitMessage(message,
+                      fmt::format("{}: has {} bytes, {} are the limit", name, text.size(), most));
+}
+
+absl::Status CheckId(const Message& message, std::string_view name, const std::string& id) {
+  constexpr size_t kMaxIdBytes = 128;
+  if (id.empty()) return UnfitMessage(message, fmt::format("{}: is empty", name));
+  return CheckLength(message, name, id, kMaxIdBytes);
+}
+
+absl::Status CheckGeneration(const Message& message, int64_t generation) {
+  if (generation >= 1) return absl::OkStatus();
+  return UnfitMessage(message, fmt::format("generation: {} is less than 1", generation));
+}
+
+// What an owner's own pod would not have let him say.
+absl::Status Check(const Message& message, const ShareInvite& invite) {
+  PODKIT_RETURN_IF_ERROR(CheckId(message, "share_uid", invite.share_uid));
+  PODKIT_RETURN_IF_ERROR(CheckId(message, "collection_id", invite.collection_id));
+  PODKIT_RETURN_IF_ERROR(CheckGeneration(message, invite.generation));
+  const auto check = [&](std::string_view name, const std::string& text) {
+    return CheckLength(message, name, text, kMaxPropertyBytes);
+  };
+  PODKIT_RETURN_IF_ERROR(check("summary", invite.summary));
+  PODKIT_RETURN_IF_ERROR(check("display_name", invite.display_name));
+  PODKIT_RETURN_IF_ERROR(check("color", invite.color));
+  PODKIT_RETURN_IF_ERROR(check("description", invite.description));
+  for (const std::string& component : invite.components) {
+    if (IsComponentName(component)) continue;
+    return UnfitMessage(message, fmt::format("components: '{}' is not a component type",
+                                             calendar::Excerpt(component)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Check(const Message& message, const ShareUninvite& uninvite) {
+  return CheckId(message, "share_uid", uninvite.share_uid);
+}
+
+absl::Status Check(const Message& message, const ShareReply& reply) {
+  PODKIT_RETURN_IF_ERROR(CheckId(message, "share_uid", reply.share_uid));
+  PODKIT_RETURN_IF_ERROR(CheckGeneration(message, reply.generation));
+  if (reply.status != ShareStatus::kInvited) return absl::OkStatus();
+  return UnfitMessage(message, "status: is neither accepted nor declined");
+}
+
 // Decodes the body and hands it to `apply`.
 template <typename Body>
 absl::Status Apply(Database& database, absl::Time now, const Message& message,
                    absl::Status (*apply)(Database&, absl::Time, const Message&, const Body&)) {
   auto body = conduit::FromJson<Body>(message.body);
-  if (!body.ok()) {
-    return MakeError(InvalidRequest{}, fmt::format("message {} ({}): {}", message.id, message.kind,
-                                                   body.status().ToString()));
-  }
+  if (!body.ok()) return UnfitMessage(message, std::string(body.status().message()));
+  PODKIT_RETURN_IF_ERROR(Check(message, *body));
   return apply(database, now, message, *body);
 }
 
@@ -153,7 +200,7 @@ absl::Status ApplyShareMessage(Database& database, absl::Time now, const Message
   if (message.kind == ShareReply::kKind) return Apply(database, now, message, &ApplyReply);
   return MakeError(InvalidRequest{},
                    fmt::format("message {} is of kind '{}', which this version does not know",
-                               message.id, message.kind));
+                               message.id, calendar::Excerpt(message.kind)));
 }
 
 }  // namespace podkit::store
