@@ -1,6 +1,8 @@
 // Random histories of sharing between three pods that fail, lose answers and restart. When the dust
 // settles both sides of every share agree, and every acknowledged write is there once. The seed is
 // printed; set PODKIT_TEST_SEED to replay a history.
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <map>
 #include <random>
@@ -153,7 +155,8 @@ TEST_CASE("Whatever fails on the way, both sides of a share end in the same stat
   for (int i = 0; i < histories; ++i) {
     const uint32_t seed =
         replay != nullptr ? static_cast<uint32_t>(std::strtoul(replay, nullptr, 10)) : device();
-    INFO("replay with PODKIT_TEST_SEED=" << seed);
+    fmt::print("PODKIT_TEST_SEED={} (random history {} of {})\n", seed, i + 1, histories);
+    INFO("PODKIT_TEST_SEED=" << seed);
     History(seed).Run(120);
   }
 }

@@ -108,6 +108,15 @@ TEST_CASE("A declined invitation shows nothing and is reported to the owner", "[
   CHECK(cluster.HomeOf(viewer)->Decline(share.share_uid) == absl::OkStatus());
   CHECK(cluster.HomeOf(viewer)->Decline(share.share_uid) == absl::OkStatus());
   cluster.Settle();
+  const auto first = NotificationsOf(cluster, "ann");
+  REQUIRE(first.size() == 1);
+  const std::string token = ValueOf(cluster.HomeOf("ann")->SyncToken());
+  SECTION("declining again, after the owner has heard of it, changes nothing") {
+    CHECK(cluster.HomeOf(viewer)->Decline(share.share_uid) == absl::OkStatus());
+    cluster.Settle();
+    CHECK(ValueOf(cluster.HomeOf("ann")->SyncToken()) == token);
+    CHECK(NotificationsOf(cluster, "ann")[0].id == first[0].id);
+  }
   CHECK(ValueOf(cluster.HomeOf("ann")->ListShares("calendar"))[0].status == ShareStatus::kDeclined);
   CHECK(ValueOf(cluster.HomeOf(viewer)->ListChildren()) == std::vector<std::string>{"calendar"});
   const auto replies = NotificationsOf(cluster, "ann");
@@ -129,6 +138,12 @@ TEST_CASE("An accepted share can be declined, left, and accepted again", "[store
   cluster.Settle();
   CHECK(IsError<store::NoSuchCollection>(cluster.HomeOf(viewer)->ChildWith({.name = "anns"})));
   CHECK(ValueOf(cluster.HomeOf("ann")->ListShares("calendar"))[0].status == ShareStatus::kDeclined);
+  // The owner is told, in the place of what she was told before.
+  const auto told = NotificationsOf(cluster, "ann");
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].kind == NotificationKind::kReply);
+  CHECK(told[0].status == ShareStatus::kDeclined);
+  CHECK(told[0].from_uid == viewer);
   // The owner's collection is unharmed.
   CHECK(ValueOf(cluster.HomeOf("ann")->ListChildren()) == std::vector<std::string>{"calendar"});
 
@@ -136,6 +151,8 @@ TEST_CASE("An accepted share can be declined, left, and accepted again", "[store
   cluster.Settle();
   CHECK(ValueOf(cluster.HomeOf("ann")->ListShares("calendar"))[0].status == ShareStatus::kAccepted);
   CHECK(ValueOf(cluster.Child(viewer, "again")->CountObjects()) == 0);
+  REQUIRE(NotificationsOf(cluster, "ann").size() == 1);
+  CHECK(NotificationsOf(cluster, "ann")[0].status == ShareStatus::kAccepted);
 }
 
 TEST_CASE("Who declined can be invited again", "[store][sharing]") {
