@@ -18,6 +18,8 @@
 #include "podkit/conduit/mux_transport.h"
 #include "podkit/lock/remote_directory.h"
 #include "podkit/lock/session.h"
+#include "servers/podctl/pod_client.h"
+#include "servers/podctl/settings.h"
 #include "tests/support/catch.h"
 #include "tests/support/free_port.h"
 #include "tests/support/process_under_test.h"
@@ -198,6 +200,28 @@ TEST_CASE("podctl shows, asks for and breaks the locks of lockd", "[e2e][lockd][
   const ProcessResult audit = podctl({"audit"});
   CHECK_THAT(audit.out, Catch::Contains("it hangs") && Catch::Contains("root"));
   CHECK_THAT(bed.lockd().Err(), Catch::Contains("it hangs"));
+}
+
+TEST_CASE("lockd refuses what its operator misspells", "[e2e][lockd]") {
+  LockdBed bed;
+  bed.Write("podctl.json", fmt::format(R"({{"pods": [{{"id": "locks", "url": "{}",
+                "token_file": "data/operator.token"}}]}})",
+                                       bed.url()));
+  bed.Start();
+  const auto settings = ValueOf(podctl::LoadSettings(bed.folder().File("podctl.json")));
+  const auto api = ValueOf(podctl::PodClient::Create(ValueOf(podctl::ChoosePod(settings, ""))));
+  const auto refusal = [&](const podctl::ApiRequest& request) {
+    const absl::Status status = api->Call(request).status();
+    CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  CHECK(refusal({.path = {"locks"}, .query = {{"prefx", "a"}}}) ==
+        "there is no parameter 'prefx'; this request takes actor, prefix, host, after, limit");
+  CHECK(refusal({.path = {"locks", "\xFF"}}) == "the path is not UTF-8");
+  CHECK(refusal({.method = "POST",
+                 .path = {"locks", "ann", "break"},
+                 .body = R"({"by": "root", "reson": "it hangs"})"}) ==
+        "body: $.reson: is not a known member; there are by, reason");
 }
 
 // What the hosts of one test were told.
