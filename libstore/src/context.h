@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "answers/store_answers.h"
 #include "internal/rights.h"
 #include "messages/postman.h"
 #include "podkit/conduit/conduit.h"
@@ -24,7 +25,8 @@ struct Context {
   std::shared_ptr<const UserDirectory> directory;
   conduit::Conduit* conduit = nullptr;  // Null: no other pod can be reached.
   std::unique_ptr<UserStores> stores;
-  // Both go before what they read from.
+  std::unique_ptr<StoreAnswers> answers;
+  // These go before what they read from.
   std::unique_ptr<Postman> postman;
   std::unique_ptr<ChangeNotifier> notifier;
 

@@ -88,6 +88,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options,
   context.directory = std::move(directory);
   context.conduit = conduit;
   context.stores = std::move(stores);
+  context.answers = std::make_unique<StoreAnswers>(context.stores.get(), context.options.answers,
+                                                   context.options.now);
   context.postman = std::make_unique<Postman>(
       context.stores.get(), context.options,
       PostmanRoutes{

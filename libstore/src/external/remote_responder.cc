@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "answers/answer_keeper.h"
 #include "changes/change_notifier.h"
 #include "common/status_macros.h"
 #include "external/remote_actions.h"
@@ -40,8 +41,9 @@ template <>
 struct Resolve<Home> {
   static absl::StatusOr<std::unique_ptr<Home>> Find(const Context& context,
                                                     const std::string& actor,
-                                                    const RemoteTarget& target) {
-    return InternalHome::Open(context, target.homeUID, actor);
+                                                    const RemoteTarget& target,
+                                                    AnswerKeeper keeper) {
+    return InternalHome::Open(context, target.homeUID, actor, keeper);
   }
 };
 
@@ -49,7 +51,8 @@ template <>
 struct Resolve<PodCollections> {
   static absl::StatusOr<std::unique_ptr<PodCollections>> Find(const Context& context,
                                                               const std::string& actor,
-                                                              const RemoteTarget& /*target*/) {
+                                                              const RemoteTarget& /*target*/,
+                                                              AnswerKeeper /*keeper*/) {
     return MakeInternalPodCollections(context, actor);
   }
 };
@@ -58,7 +61,8 @@ template <>
 struct Resolve<HomeChild> {
   static absl::StatusOr<std::unique_ptr<HomeChild>> Find(const Context& context,
                                                          const std::string& actor,
-                                                         const RemoteTarget& target) {
+                                                         const RemoteTarget& target,
+                                                         AnswerKeeper keeper) {
     if (target.homeChildID.empty()) {
       return MakeError(InvalidRequest{}, "the request names no collection (homeChildID)");
     }
@@ -74,7 +78,7 @@ struct Resolve<HomeChild> {
                                   .delegate_uid = target.delegateUID,
                                   .read_only = target.readOnly,
                                   .directory = context.directory.get()},
-                                 context.options);
+                                 context.options, keeper);
   }
 };
 
@@ -82,11 +86,13 @@ template <>
 struct Resolve<ObjectResource> {
   static absl::StatusOr<std::unique_ptr<ObjectResource>> Find(const Context& context,
                                                               const std::string& actor,
-                                                              const RemoteTarget& target) {
+                                                              const RemoteTarget& target,
+                                                              AnswerKeeper keeper) {
     if (target.objectResourceID.empty()) {
       return MakeError(InvalidRequest{}, "the request names no object (objectResourceID)");
     }
-    PODKIT_ASSIGN_OR_RETURN(const auto child, Resolve<HomeChild>::Find(context, actor, target));
+    PODKIT_ASSIGN_OR_RETURN(const auto child,
+                            Resolve<HomeChild>::Find(context, actor, target, keeper));
     return child->ObjectWith({.id = target.objectResourceID});
   }
 };
@@ -102,8 +108,9 @@ auto Respond(const Context& context, const conduit::CallContext& call, const Rem
     -> absl::StatusOr<typename TheAction::Response> {
   PODKIT_RETURN_IF_ERROR(CheckCaller(context, call, call.actor));
   PODKIT_RETURN_IF_ERROR(CheckHomeIsHere(context, target.homeUID));
-  PODKIT_ASSIGN_OR_RETURN(const auto object,
-                          Resolve<typename TheAction::Class>::Find(context, call.actor, target));
+  PODKIT_ASSIGN_OR_RETURN(const auto object, Resolve<typename TheAction::Class>::Find(
+                                                 context, call.actor, target,
+                                                 AnswerKeeper(context.answers.get(), call.keyed)));
   std::apply([&](auto&... argument) { (TakePayload(call, &argument), ...); }, arguments);
   auto answer = std::apply(
       [&](const auto&... argument) { return (object.get()->*TheAction::kMethod)(argument...); },
@@ -122,11 +129,14 @@ auto Respond(const Context& context, const conduit::CallContext& call, const Rem
 template <typename... Actions>
 void RegisterAll(const Context& context, conduit::Conduit& conduit, ActionTable<Actions...>) {
   const auto add = [&]<typename TheAction>(std::type_identity<TheAction>) {
-    conduit.Handle<TheAction>([&context](const conduit::CallContext& call,
-                                         const RemoteTarget& target,
-                                         const typename TheAction::Arguments& arguments) {
-      return Respond<TheAction>(context, call, target, arguments);
-    });
+    // What is idempotent is simply done again.
+    constexpr bool kKeyed = TheAction::kInfo.effect == conduit::Effect::kWrite;
+    conduit.Handle<TheAction>(
+        [&context](const conduit::CallContext& call, const RemoteTarget& target,
+                   const typename TheAction::Arguments& arguments) {
+          return Respond<TheAction>(context, call, target, arguments);
+        },
+        {.answers = kKeyed ? context.answers.get() : nullptr});
   };
   (add(std::type_identity<Actions>()), ...);
 }

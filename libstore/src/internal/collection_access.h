@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "answers/answer_keeper.h"
 #include "common/status_macros.h"
 #include "internal/object_table.h"
 #include "internal/object_view.h"
@@ -21,13 +22,14 @@ namespace podkit::store {
 
 class CollectionAccess {
  public:
-  // `options` must outlive this and all its copies.
+  // `options` must outlive this and all its copies. `keeper` keeps what the first write returns.
   CollectionAccess(std::shared_ptr<UserStore> owner_store, CollectionInfo info, Actor actor,
-                   const StoreOptions& options)
+                   const StoreOptions& options, AnswerKeeper keeper = {})
       : store_(std::move(owner_store)),
         info_(std::move(info)),
         actor_(std::move(actor)),
-        options_(&options) {}
+        options_(&options),
+        keeper_(keeper) {}
 
   const CollectionInfo& info() const { return info_; }
   const Actor& actor() const { return actor_; }
@@ -50,7 +52,8 @@ class CollectionAccess {
     return ReadIf(CheckWrite, body);
   }
 
-  // The same in a transaction that writes, if the actor may write.
+  // The same in a transaction that writes, if the actor may write. What `body` returns must be the
+  // answer of the method that writes: it is kept with what was written.
   template <typename Body>
   std::invoke_result_t<Body, ObjectView&> Write(const Body& body) const {
     return WriteIf(CheckWrite, body);
@@ -79,7 +82,7 @@ class CollectionAccess {
     });
   }
 
-  // Changes what nobody sees. Checks nothing.
+  // Changes what nobody sees. Checks nothing, and keeps no answer.
   absl::Status WriteUnseen(const TransactionBody& body) const { return store_->Write(body); }
 
  private:
@@ -105,7 +108,8 @@ class CollectionAccess {
       PODKIT_ASSIGN_OR_RETURN(const Grant grant, GrantOf(database, info_.id, actor_));
       ObjectTable table(database, info_.id, info_.name);
       result = body(*MakeObjectView(grant, actor_, table));
-      return result.status();
+      PODKIT_RETURN_IF_ERROR(result.status());
+      return keeper_.Keep(database, *result);
     });
     if (!status.ok()) return status;
     Announce(info_.id);
@@ -116,6 +120,7 @@ class CollectionAccess {
   CollectionInfo info_;
   Actor actor_;
   const StoreOptions* options_;
+  AnswerKeeper keeper_;
 };
 
 }  // namespace podkit::store

@@ -28,6 +28,12 @@ absl::StatusOr<bool> IsNew(Database& database) {
   return revision.value_or(0) == 0;
 }
 
+// The answer of a method that has nothing to say.
+absl::StatusOr<conduit::Nothing> Done(const absl::Status& status) {
+  if (!status.ok()) return status;
+  return conduit::Nothing{};
+}
+
 }  // namespace
 
 absl::Status CheckHomeIsHere(const Context& context, const std::string& uid) {
@@ -57,9 +63,10 @@ absl::StatusOr<std::shared_ptr<UserStore>> OpenHomeStore(const Context& context,
 
 absl::StatusOr<std::unique_ptr<InternalHome>> InternalHome::Open(const Context& context,
                                                                  const std::string& uid,
-                                                                 const std::string& actor) {
+                                                                 const std::string& actor,
+                                                                 AnswerKeeper keeper) {
   PODKIT_ASSIGN_OR_RETURN(auto store, OpenHomeStore(context, uid));
-  return std::unique_ptr<InternalHome>(new InternalHome(context, std::move(store), actor));
+  return std::unique_ptr<InternalHome>(new InternalHome(context, std::move(store), actor, keeper));
 }
 
 Actor InternalHome::ActorHere() const {
@@ -78,23 +85,30 @@ absl::Status InternalHome::Read(const std::function<absl::Status(Database&)>& bo
   });
 }
 
-absl::Status InternalHome::Write(const std::function<absl::Status(Database&)>& body) const {
-  return store_->Write([&](Database& database) -> absl::Status {
-    PODKIT_RETURN_IF_ERROR(CheckHome(database, uid(), ActorHere(), HomeUse::kWrite));
-    return body(database);
+template <typename Body>
+std::invoke_result_t<Body, Database&> InternalHome::Write(HomeUse use, const Body& body) const {
+  std::invoke_result_t<Body, Database&> answer = absl::UnknownError("");
+  const absl::Status status = store_->Write([&](Database& database) -> absl::Status {
+    PODKIT_RETURN_IF_ERROR(CheckHome(database, uid(), ActorHere(), use));
+    answer = body(database);
+    PODKIT_RETURN_IF_ERROR(answer.status());
+    return keeper_.Keep(database, *answer);
   });
+  if (!status.ok()) return status;
+  return answer;
 }
 
-absl::Status InternalHome::Post(HomeUse use,
-                                const std::function<absl::Status(Database&)>& body) const {
+template <typename Body>
+std::invoke_result_t<Body, Database&> InternalHome::Post(HomeUse use, const Body& body) const {
   // Who has no right does not wake the postman.
   PODKIT_RETURN_IF_ERROR(Check(use));
-  return context_.postman->Post(uid(), [&] {
-    return store_->Write([&](Database& database) -> absl::Status {
-      PODKIT_RETURN_IF_ERROR(CheckHome(database, uid(), ActorHere(), use));
-      return body(database);
-    });
+  std::invoke_result_t<Body, Database&> answer = absl::UnknownError("");
+  const absl::Status status = context_.postman->Post(uid(), [&] {
+    answer = Write(use, body);
+    return answer.status();
   });
+  if (!status.ok()) return status;
+  return answer;
 }
 
 absl::StatusOr<bool> InternalHome::IsGroup(const std::string& principal) const {
@@ -138,13 +152,18 @@ absl::StatusOr<std::vector<CollectionInfo>> InternalHome::LoadChildren() {
 absl::StatusOr<CollectionInfo> InternalHome::FindChild(const CollectionKey& key) {
   CollectionInfo info;
   PODKIT_RETURN_IF_ERROR(Read([&](Database& database) -> absl::Status {
-    PODKIT_ASSIGN_OR_RETURN(const Access access, HomeAccessOf(database, uid(), ActorHere()));
-    PODKIT_ASSIGN_OR_RETURN(const Bind bind, FindShownBind(database, uid(), key));
-    PODKIT_ASSIGN_OR_RETURN(info, DescribeCollection(database, bind));
-    info = Limited(std::move(info), access);
+    PODKIT_ASSIGN_OR_RETURN(info, Describe(database, key));
     return absl::OkStatus();
   }));
   return info;
+}
+
+absl::StatusOr<CollectionInfo> InternalHome::Describe(Database& database,
+                                                      const CollectionKey& key) const {
+  PODKIT_ASSIGN_OR_RETURN(const Access access, HomeAccessOf(database, uid(), ActorHere()));
+  PODKIT_ASSIGN_OR_RETURN(const Bind bind, FindShownBind(database, uid(), key));
+  PODKIT_ASSIGN_OR_RETURN(CollectionInfo info, DescribeCollection(database, bind));
+  return Limited(std::move(info), access);
 }
 
 absl::StatusOr<std::unique_ptr<HomeChild>> InternalHome::ChildWith(const CollectionKey& key) {
@@ -165,41 +184,42 @@ absl::StatusOr<std::unique_ptr<HomeChild>> InternalHome::ChildWith(const Collect
 
 absl::StatusOr<CollectionInfo> InternalHome::CreateChild(const std::string& name,
                                                          const CollectionProperties& properties) {
-  CollectionInfo info;
-  PODKIT_RETURN_IF_ERROR(Write([&](Database& database) -> absl::Status {
+  return Write(HomeUse::kWrite, [&](Database& database) -> absl::StatusOr<CollectionInfo> {
     PODKIT_ASSIGN_OR_RETURN(const Bind bind,
                             CreateCollection(database, uid(), name, properties, context_.Now()));
-    PODKIT_ASSIGN_OR_RETURN(info, DescribeCollection(database, bind));
-    return absl::OkStatus();
-  }));
-  return info;
+    return DescribeCollection(database, bind);
+  });
 }
 
 absl::StatusOr<CollectionInfo> InternalHome::SetProperties(const std::string& name,
                                                            const CollectionProperties& properties) {
-  PODKIT_RETURN_IF_ERROR(Write([&](Database& database) -> absl::Status {
+  return Write(HomeUse::kWrite, [&](Database& database) -> absl::StatusOr<CollectionInfo> {
     PODKIT_ASSIGN_OR_RETURN(Bind bind, FindShownBind(database, uid(), {.name = name}));
-    return ChangeProperties(database, std::move(bind), properties, context_.Now());
-  }));
-  return FindChild({.name = name});
+    PODKIT_RETURN_IF_ERROR(ChangeProperties(database, std::move(bind), properties, context_.Now()));
+    return Describe(database, {.name = name});
+  });
 }
 
 absl::StatusOr<CollectionInfo> InternalHome::RenameChild(const std::string& name,
                                                          const std::string& new_name) {
-  PODKIT_RETURN_IF_ERROR(Write([&](Database& database) -> absl::Status {
+  return Write(HomeUse::kWrite, [&](Database& database) -> absl::StatusOr<CollectionInfo> {
     PODKIT_ASSIGN_OR_RETURN(Bind bind, FindShownBind(database, uid(), {.name = name}));
-    return RenameCollection(database, std::move(bind), new_name, context_.Now());
-  }));
-  return FindChild({.name = new_name});
+    PODKIT_RETURN_IF_ERROR(RenameCollection(database, std::move(bind), new_name, context_.Now()));
+    return Describe(database, {.name = new_name});
+  });
 }
 
 absl::Status InternalHome::RemoveChild(const std::string& name) {
-  return Post(HomeUse::kWrite, [&](Database& database) -> absl::Status {
-    PODKIT_ASSIGN_OR_RETURN(const Bind bind, FindShownBind(database, uid(), {.name = name}));
-    if (!bind.own()) return DeclineShare(database, uid(), bind.share_uid, context_.Now());
-    PODKIT_RETURN_IF_ERROR(UninviteAll(database, bind, context_.Now()));
-    return DeleteCollection(database, bind);
-  });
+  return Post(HomeUse::kWrite,
+              [&](Database& database) -> absl::StatusOr<conduit::Nothing> {
+                PODKIT_ASSIGN_OR_RETURN(const Bind bind,
+                                        FindShownBind(database, uid(), {.name = name}));
+                if (!bind.own())
+                  return Done(DeclineShare(database, uid(), bind.share_uid, context_.Now()));
+                PODKIT_RETURN_IF_ERROR(UninviteAll(database, bind, context_.Now()));
+                return Done(DeleteCollection(database, bind));
+              })
+      .status();
 }
 
 absl::StatusOr<std::string> InternalHome::SyncToken() {
@@ -244,35 +264,38 @@ absl::StatusOr<ShareInfo> InternalHome::Invite(const std::string& name,
   if (is_group) PODKIT_RETURN_IF_ERROR(context_.stores->MarkGroupUser(uid()));
   const Terms terms = {.access = access, .summary = summary};
   const UserDirectory& directory = *context_.directory;
-  ShareInfo share;
-  PODKIT_RETURN_IF_ERROR(Post(HomeUse::kManage, [&](Database& database) -> absl::Status {
+  return Post(HomeUse::kManage, [&](Database& database) -> absl::StatusOr<ShareInfo> {
     PODKIT_ASSIGN_OR_RETURN(const Bind own, FindOwnBind(database, uid(), name));
     if (is_group) {
-      share = ToShareInfo(own, {.group_id = viewer_uid, .access = access, .summary = summary});
-      return InviteGroup(database, own, viewer_uid, terms, directory, context_.Now());
+      PODKIT_RETURN_IF_ERROR(
+          InviteGroup(database, own, viewer_uid, terms, directory, context_.Now()));
+      return ToShareInfo(own, {.group_id = viewer_uid, .access = access, .summary = summary});
     }
     PODKIT_ASSIGN_OR_RETURN(
         const Bind bind, InviteViewer(database, own, viewer_uid, terms, directory, context_.Now()));
-    share = ToShareInfo(bind);
-    return absl::OkStatus();
-  }));
-  return share;
+    return ToShareInfo(bind);
+  });
 }
 
 absl::Status InternalHome::Uninvite(const std::string& name, const std::string& viewer_uid) {
   // Also who, or what, the directory does not know any more.
   const UserDirectory& directory = *context_.directory;
   const bool is_user = directory.Find(viewer_uid).ok();
-  return Post(HomeUse::kManage, [&](Database& database) -> absl::Status {
-    PODKIT_ASSIGN_OR_RETURN(const Bind own, FindOwnBind(database, uid(), name));
-    PODKIT_ASSIGN_OR_RETURN(const auto groups, LoadGroupShares(database, own.collection_id));
-    const bool is_group =
-        !is_user && std::any_of(groups.begin(), groups.end(), [&](const GroupShare& group) {
-          return group.group_id == viewer_uid;
-        });
-    return is_group ? UninviteGroup(database, own, viewer_uid, directory, context_.Now())
-                    : UninviteViewer(database, own, viewer_uid, directory, context_.Now());
-  });
+  return Post(HomeUse::kManage,
+              [&](Database& database) -> absl::StatusOr<conduit::Nothing> {
+                PODKIT_ASSIGN_OR_RETURN(const Bind own, FindOwnBind(database, uid(), name));
+                PODKIT_ASSIGN_OR_RETURN(const auto groups,
+                                        LoadGroupShares(database, own.collection_id));
+                const bool is_group = !is_user && std::any_of(groups.begin(), groups.end(),
+                                                              [&](const GroupShare& group) {
+                                                                return group.group_id == viewer_uid;
+                                                              });
+                return Done(
+                    is_group
+                        ? UninviteGroup(database, own, viewer_uid, directory, context_.Now())
+                        : UninviteViewer(database, own, viewer_uid, directory, context_.Now()));
+              })
+      .status();
 }
 
 absl::StatusOr<std::vector<ShareInfo>> InternalHome::ListShares(const std::string& name) {
@@ -306,20 +329,19 @@ absl::StatusOr<CollectionInfo> InternalHome::Accept(const std::string& share_uid
                                                     const std::string& name) {
   PODKIT_RETURN_IF_ERROR(Check(HomeUse::kWrite));
   if (!name.empty()) PODKIT_RETURN_IF_ERROR(CheckName("a collection", name));
-  CollectionInfo info;
-  PODKIT_RETURN_IF_ERROR(Post(HomeUse::kWrite, [&](Database& database) -> absl::Status {
+  return Post(HomeUse::kWrite, [&](Database& database) -> absl::StatusOr<CollectionInfo> {
     PODKIT_ASSIGN_OR_RETURN(const Bind bind,
                             AcceptShare(database, uid(), share_uid, name, context_.Now()));
-    PODKIT_ASSIGN_OR_RETURN(info, DescribeCollection(database, bind));
-    return absl::OkStatus();
-  }));
-  return info;
+    return DescribeCollection(database, bind);
+  });
 }
 
 absl::Status InternalHome::Decline(const std::string& share_uid) {
-  return Post(HomeUse::kWrite, [&](Database& database) {
-    return DeclineShare(database, uid(), share_uid, context_.Now());
-  });
+  return Post(HomeUse::kWrite,
+              [&](Database& database) {
+                return Done(DeclineShare(database, uid(), share_uid, context_.Now()));
+              })
+      .status();
 }
 
 absl::StatusOr<std::vector<Notification>> InternalHome::Notifications() {
@@ -332,12 +354,15 @@ absl::StatusOr<std::vector<Notification>> InternalHome::Notifications() {
 }
 
 absl::Status InternalHome::RemoveNotification(const std::string& id) {
-  return Write([&](Database& database) -> absl::Status {
-    PODKIT_ASSIGN_OR_RETURN(const bool found, DeleteNotificationById(database, id));
-    if (found) return absl::OkStatus();
-    return MakeError(NoSuchNotification{.id = id},
+  return Write(HomeUse::kWrite,
+               [&](Database& database) -> absl::StatusOr<conduit::Nothing> {
+                 PODKIT_ASSIGN_OR_RETURN(const bool found, DeleteNotificationById(database, id));
+                 if (found) return conduit::Nothing{};
+                 return MakeError(
+                     NoSuchNotification{.id = id},
                      fmt::format("the home of '{}' has no notification '{}'", uid(), id));
-  });
+               })
+      .status();
 }
 
 absl::StatusOr<NotificationChanges> InternalHome::NotificationChangesSince(
@@ -370,21 +395,23 @@ absl::StatusOr<Delegate> InternalHome::SetDelegate(const std::string& principal,
   Delegate delegate = {.principal = principal, .access = access};
   PODKIT_ASSIGN_OR_RETURN(delegate.is_group, IsGroup(principal));
   if (delegate.is_group) PODKIT_RETURN_IF_ERROR(context_.stores->MarkGroupUser(uid()));
-  const absl::Status status = Post(HomeUse::kManage, [&](Database& database) -> absl::Status {
+  return Post(HomeUse::kManage, [&](Database& database) -> absl::StatusOr<Delegate> {
     PODKIT_RETURN_IF_ERROR(SaveDelegate(database, delegate, context_.Now()));
-    return TellDelegates(database, uid(), *context_.directory, context_.Now());
+    PODKIT_RETURN_IF_ERROR(TellDelegates(database, uid(), *context_.directory, context_.Now()));
+    return delegate;
   });
-  if (!status.ok()) return status;
-  return delegate;
 }
 
 absl::Status InternalHome::RemoveDelegate(const std::string& principal) {
-  return Post(HomeUse::kManage, [&](Database& database) -> absl::Status {
-    PODKIT_ASSIGN_OR_RETURN(const bool found, DeleteDelegate(database, principal));
-    if (found) return TellDelegates(database, uid(), *context_.directory, context_.Now());
-    return MakeError(NoSuchDelegate{.principal = principal},
-                     fmt::format("'{}' is no delegate of '{}'", principal, uid()));
-  });
+  return Post(HomeUse::kManage,
+              [&](Database& database) -> absl::StatusOr<conduit::Nothing> {
+                PODKIT_ASSIGN_OR_RETURN(const bool found, DeleteDelegate(database, principal));
+                if (found)
+                  return Done(TellDelegates(database, uid(), *context_.directory, context_.Now()));
+                return MakeError(NoSuchDelegate{.principal = principal},
+                                 fmt::format("'{}' is no delegate of '{}'", principal, uid()));
+              })
+      .status();
 }
 
 absl::StatusOr<std::vector<Delegator>> InternalHome::Delegators() {

@@ -1,10 +1,13 @@
 // The home of a user who lives on this pod: answers from the user's file.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
+#include "answers/answer_keeper.h"
 #include "context.h"
 #include "internal/rights.h"
 #include "podkit/store/home.h"
@@ -25,10 +28,11 @@ absl::Status FollowGroups(const Context& context, const std::string& uid);
 
 class InternalHome final : public Home {
  public:
-  // `context` must outlive the home.
+  // `context` must outlive the home. `keeper` goes with the one call for which the home is opened.
   static absl::StatusOr<std::unique_ptr<InternalHome>> Open(const Context& context,
                                                             const std::string& uid,
-                                                            const std::string& actor);
+                                                            const std::string& actor,
+                                                            AnswerKeeper keeper = {});
 
   const std::string& uid() const override { return store_->uid(); }
   absl::StatusOr<HomeInfo> Info() override;
@@ -71,15 +75,22 @@ class InternalHome final : public Home {
   absl::StatusOr<std::vector<Delegator>> Delegators() override;
 
  private:
-  InternalHome(const Context& context, std::shared_ptr<UserStore> store, std::string actor)
-      : context_(context), store_(std::move(store)), actor_(std::move(actor)) {}
+  InternalHome(const Context& context, std::shared_ptr<UserStore> store, std::string actor,
+               AnswerKeeper keeper)
+      : context_(context), store_(std::move(store)), actor_(std::move(actor)), keeper_(keeper) {}
 
   // A transaction on the home's file in the name of the actor: AccessDenied unless he may use this
   // home.
   absl::Status Read(const std::function<absl::Status(Database&)>& body) const;
-  absl::Status Write(const std::function<absl::Status(Database&)>& body) const;
+  // The same that writes. `body` returns the StatusOr that is the answer of the method: it is kept
+  // with what was written.
+  template <typename Body>
+  std::invoke_result_t<Body, Database&> Write(HomeUse use, const Body& body) const;
   // A Write that may put messages into the outbox.
-  absl::Status Post(HomeUse use, const std::function<absl::Status(Database&)>& body) const;
+  template <typename Body>
+  std::invoke_result_t<Body, Database&> Post(HomeUse use, const Body& body) const;
+  // What FindChild answers. For use inside of a transaction.
+  absl::StatusOr<CollectionInfo> Describe(Database& database, const CollectionKey& key) const;
   Actor ActorHere() const;
   absl::Status Check(HomeUse use) const;
   // Whether the principal is a group; NoSuchUser.
@@ -88,6 +99,7 @@ class InternalHome final : public Home {
   const Context& context_;
   const std::shared_ptr<UserStore> store_;
   const std::string actor_;
+  const AnswerKeeper keeper_;
 };
 
 }  // namespace podkit::store

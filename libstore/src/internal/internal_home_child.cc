@@ -147,11 +147,11 @@ absl::StatusOr<PutResult> InternalHomeChild::PutObject(const std::string& name, 
 absl::Status InternalHomeChild::RemoveObject(const std::string& name,
                                              const Precondition& condition) {
   return collection_
-      .Write([&](ObjectView& view) -> absl::StatusOr<bool> {
+      .Write([&](ObjectView& view) -> absl::StatusOr<conduit::Nothing> {
         PODKIT_ASSIGN_OR_RETURN(const ObjectInfo object, view.Find({.name = name}));
         PODKIT_RETURN_IF_ERROR(
             store::RemoveObject(view.table(), object, condition, collection_.Now()));
-        return true;
+        return conduit::Nothing{};
       })
       .status();
 }
@@ -251,9 +251,9 @@ absl::StatusOr<std::vector<ObjectInfo>> InternalHomeChild::Search(const Query& q
 
 std::unique_ptr<HomeChild> MakeInternalHomeChild(std::shared_ptr<UserStore> owner_store,
                                                  CollectionInfo info, Actor actor,
-                                                 const StoreOptions& options) {
+                                                 const StoreOptions& options, AnswerKeeper keeper) {
   return std::make_unique<InternalHomeChild>(
-      CollectionAccess(std::move(owner_store), std::move(info), std::move(actor), options));
+      CollectionAccess(std::move(owner_store), std::move(info), std::move(actor), options, keeper));
 }
 
 }  // namespace podkit::store

@@ -45,10 +45,10 @@ class InternalObjectResource final : public ObjectResource {
 
   absl::Status Remove(const Precondition& condition) override {
     return collection_
-        .Write([&](ObjectView& view) -> absl::StatusOr<bool> {
+        .Write([&](ObjectView& view) -> absl::StatusOr<conduit::Nothing> {
           PODKIT_ASSIGN_OR_RETURN(const ObjectInfo object, Present(view));
           PODKIT_RETURN_IF_ERROR(RemoveObject(view.table(), object, condition, collection_.Now()));
-          return true;
+          return conduit::Nothing{};
         })
         .status();
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "ids.h"
 #include "sqlite/schema.h"
 
 namespace podkit::store {
@@ -18,6 +19,14 @@ absl::Status KeepPodId(Database& database, const std::string& pod_id) {
   return absl::FailedPreconditionError(
       fmt::format("{}: the folder belongs to pod '{}', not to '{}': use another folder",
                   database.path(), *found, pod_id));
+}
+
+// The id of the answers in this folder's stores, made when there is none yet.
+absl::StatusOr<std::string> EnsureAnswersId(Database& database) {
+  PODKIT_RETURN_IF_ERROR(
+      database.Execute("UPDATE pod SET answers_id = ? WHERE answers_id = ''", {NewId()}));
+  PODKIT_ASSIGN_OR_RETURN(auto id, database.QueryText("SELECT answers_id FROM pod"));
+  return std::move(id).value_or("");
 }
 
 absl::StatusOr<std::set<std::string>> QueryTexts(Database& database, std::string_view sql) {
@@ -44,6 +53,7 @@ PodDatabase::~PodDatabase() = default;
 absl::Status PodDatabase::Prepare(Database& database) {
   PODKIT_RETURN_IF_ERROR(Migrate(database, PodDatabaseSchema()));
   PODKIT_RETURN_IF_ERROR(KeepPodId(database, pod_id_));
+  PODKIT_ASSIGN_OR_RETURN(answers_id_, EnsureAnswersId(database));
   PODKIT_ASSIGN_OR_RETURN(auto homes, QueryTexts(database, "SELECT uid FROM home"));
   PODKIT_ASSIGN_OR_RETURN(auto pending, QueryTexts(database, "SELECT uid FROM pending"));
   MutexLock lock(&mutex_);

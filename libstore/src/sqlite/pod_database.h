@@ -25,6 +25,10 @@ class PodDatabase {
                                                            const std::string& pod_id);
   ~PodDatabase();
 
+  // Names the answers that the stores of this folder keep. Random, and as old as the folder: who
+  // starts with an empty one has lost what was in it.
+  const std::string& answers_id() const { return answers_id_; }
+
   bool HasHome(const std::string& uid) const;
   absl::Status AddHome(const std::string& uid, absl::Time created);
   absl::StatusOr<std::vector<HomeInfo>> ListHomes();
@@ -41,6 +45,7 @@ class PodDatabase {
   absl::Status Prepare(Database& database);
 
   const std::string pod_id_;
+  std::string answers_id_;  // Set by Prepare.
   std::unique_ptr<StoreFile> file_;
   mutable Mutex mutex_;
   // What the file is known to have. A failed ClearPending leaves a row there that does no harm.

@@ -15,7 +15,7 @@ namespace {
 
 // Element i brings a file from version i to version i + 1. Never change one that was released: add
 // the next.
-constexpr std::array<const char*, 8> kUserStoreSteps = {R"sql(
+constexpr std::array<const char*, 9> kUserStoreSteps = {R"sql(
 CREATE TABLE home (
   uid TEXT NOT NULL,
   created_at INTEGER NOT NULL,
@@ -248,9 +248,40 @@ CREATE TABLE upload (
   expires_at INTEGER NOT NULL,
   PRIMARY KEY (chunk, uploaded_by)
 ) WITHOUT ROWID;
+)sql",
+                                                        R"sql(
+CREATE TABLE answer (
+  row_id INTEGER PRIMARY KEY,
+  caller TEXT NOT NULL,
+  key TEXT NOT NULL,
+  command TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  status INTEGER NOT NULL,
+  content_type TEXT NOT NULL,
+  body BLOB NOT NULL,
+  expires_at INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX answer_by_key ON answer (caller, key);
+CREATE INDEX answer_by_expiry ON answer (expires_at);
+CREATE TABLE answer_caller (
+  caller TEXT NOT NULL PRIMARY KEY,
+  keys INTEGER NOT NULL,
+  bytes INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TRIGGER answer_came AFTER INSERT ON answer
+BEGIN
+  INSERT INTO answer_caller (caller, keys, bytes) VALUES (new.caller, 1, length(new.body))
+    ON CONFLICT (caller) DO UPDATE SET keys = keys + 1, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER answer_went AFTER DELETE ON answer
+BEGIN
+  UPDATE answer_caller SET keys = keys - 1, bytes = bytes - length(old.body)
+    WHERE caller = old.caller;
+  DELETE FROM answer_caller WHERE caller = old.caller AND keys = 0;
+END;
 )sql"};
 
-constexpr std::array<const char*, 2> kPodDatabaseSteps = {R"sql(
+constexpr std::array<const char*, 3> kPodDatabaseSteps = {R"sql(
 CREATE TABLE pod (
   id TEXT NOT NULL
 );
@@ -268,6 +299,9 @@ CREATE TABLE pending (
 CREATE TABLE group_user (
   uid TEXT NOT NULL PRIMARY KEY
 ) WITHOUT ROWID;
+)sql",
+                                                          R"sql(
+ALTER TABLE pod ADD COLUMN answers_id TEXT NOT NULL DEFAULT '';
 )sql"};
 
 // "podU" and "podP".

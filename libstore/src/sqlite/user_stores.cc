@@ -102,6 +102,8 @@ absl::StatusOr<std::shared_ptr<UserStore>> UserStores::GetExisting(const std::st
 
 absl::StatusOr<std::vector<HomeInfo>> UserStores::ListHomes() { return state_->pod->ListHomes(); }
 
+const std::string& UserStores::answers_id() const { return state_->pod->answers_id(); }
+
 absl::Status UserStores::MarkPending(const std::string& uid) {
   return state_->pod->MarkPending(uid);
 }

@@ -44,6 +44,9 @@ class UserStores {
 
   absl::StatusOr<std::vector<HomeInfo>> ListHomes();
 
+  // Names the answers that these files keep: see conduit::AnswerStore::Id.
+  const std::string& answers_id() const;
+
   // Which users' outboxes may hold messages. Marked durably before the message is committed,
   // cleared after the last is gone; so a restart finds all. Marking again is free. The caller sees
   // to it that nobody clears between another's mark and commit.

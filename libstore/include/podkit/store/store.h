@@ -3,7 +3,8 @@
 //
 // Thread-safe. Homes, children and objects that come from a Store must not outlive it.
 // Answers other pods: Open registers the remote actions on the conduit, which must not receive
-// requests before Open returns and must outlive the Store.
+// requests before Open returns and must outlive the Store, after which it is not asked for its
+// Keys().
 #pragma once
 
 #include <cstddef>
@@ -18,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "podkit/conduit/answers.h"
 #include "podkit/conduit/conduit.h"
 #include "podkit/store/chunk_store.h"
 #include "podkit/store/home.h"
@@ -49,6 +51,10 @@ struct StoreOptions {
   // Chunks that nothing uses stay so long, at least two hours: see CollectOrphans.
   absl::Duration orphan_grace = absl::Hours(24);
   absl::Duration call_timeout = absl::Seconds(10);  // Of a call to another pod.
+  // Answers of writes of other pods, kept in the stores that they change so that a write whose
+  // answer is lost is not done again. For each calling pod in each user store. The window must be
+  // more than twice the other pods' call_timeout.
+  conduit::AnswerLimits answers = {};
   // Deliver messages from threads of the store, one for each pod. Without it the owner calls
   // DeliverMessages.
   bool deliver_in_background = true;
