@@ -38,7 +38,7 @@ absl::StatusOr<std::string> RemoteCaller::NextPod(const std::string& last,
 }
 
 conduit::CallOptions RemoteCaller::Options() const {
-  return {.timeout = context_.options.call_timeout, .actor = actor_.uid};
+  return {.timeout = context_.options.call_timeout, .actor = actor_.uid, .make_key = true};
 }
 
 absl::Status RemoteCaller::Explain(const std::string& pod, const absl::Status& status) const {
