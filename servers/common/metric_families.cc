@@ -84,6 +84,16 @@ void AddConduit(const std::vector<conduit::CommandStats>& commands, MetricFamili
   add("conduit_received", "calls from other pods", &conduit::CommandStats::received);
 }
 
+void AddKeys(const conduit::KeyStats& keys, MetricFamilies* to) {
+  to->Counter("conduit_keyed_total", "Calls with keys from other pods, by what became of them")
+      .Add(keys.executed, {{"result", "executed"}})
+      .Add(keys.repeats, {{"result", "repeated"}})
+      .Add(keys.still_running, {{"result", "still_running"}})
+      .Add(keys.refused, {{"result", "refused"}})
+      .Add(keys.forgotten, {{"result", "forgotten"}});
+  to->Gauge("conduit_keys_held", "Keys under which this process keeps answers").Add(keys.held);
+}
+
 HttpResponse MetricsResponse(const MetricFamilies& families) {
   HttpResponse response = HttpResponse::Text(200, families.ToText());
   response.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};

@@ -62,6 +62,7 @@ void AddBuild(std::string_view id_label, const std::string& id, absl::Time start
               MetricFamilies* to);
 void AddHttp(const HttpCounters& http, MetricFamilies* to);
 void AddConduit(const std::vector<conduit::CommandStats>& commands, MetricFamilies* to);
+void AddKeys(const conduit::KeyStats& keys, MetricFamilies* to);
 
 // The reply under /metrics.
 HttpResponse MetricsResponse(const MetricFamilies& families);

@@ -27,6 +27,7 @@ MetricFamilies PodMetrics(const MetricsSnapshot& snapshot) {
   AddBuild("pod", snapshot.pod, snapshot.started, &families);
   AddHttp(snapshot.http, &families);
   AddConduit(snapshot.commands, &families);
+  AddKeys(snapshot.keys, &families);
   AddStore(snapshot, &families);
   return families;
 }

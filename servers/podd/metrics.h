@@ -17,6 +17,7 @@ struct MetricsSnapshot {
   std::string pod;
   HttpCounters http;
   std::vector<conduit::CommandStats> commands;
+  conduit::KeyStats keys;
   store::StoreStats store;
   int64_t homes = 0;
   int64_t pending_messages = 0;

@@ -137,6 +137,7 @@ absl::Status PodServer::Parts::OpenStore() {
 HttpResponse PodServer::Parts::Metrics() const {
   MetricsSnapshot snapshot{.pod = config.pod,
                            .commands = conduit->Stats(),
+                           .keys = conduit->Keys(),
                            .store = store->Stats(),
                            .started = services.started};
   if (const auto homes = store->ListHomes(); homes.ok()) {

@@ -14,10 +14,17 @@ TEST_CASE("Metrics are shown in the form that Prometheus reads", "[podd][metrics
   snapshot.commands = {{.command = "ping",
                         .sent = {.calls = 5, .failed = 1, .seconds = 2.5, .latencies = {2, 0, 3}},
                         .received = {.calls = 6}}};
+  snapshot.keys = {.executed = 11,
+                   .repeats = 12,
+                   .still_running = 13,
+                   .refused = 14,
+                   .forgotten = 15,
+                   .held = 16};
   snapshot.store.commits = 9;
   const std::string text = PodMetrics(snapshot).ToText();
   for (const char* line :
-       {"podkit_http_responses_total{class=\"4xx\"} 7\n", "podkit_http_connections_open 3\n",
+       {"podkit_http_responses_total{class=\"4xx\"} 7\n",
+        "podkit_http_connections_open 3\n",
         "podkit_conduit_sent_total{command=\"ping\"} 5\n",
         "podkit_conduit_sent_failed_total{command=\"ping\"} 1\n",
         "podkit_conduit_sent_seconds_count{command=\"ping\"} 5\n",
@@ -25,10 +32,21 @@ TEST_CASE("Metrics are shown in the form that Prometheus reads", "[podd][metrics
         "podkit_conduit_sent_seconds_bucket{command=\"ping\",le=\"0.00025\"} 2\n",
         "podkit_conduit_sent_seconds_bucket{command=\"ping\",le=\"0.0005\"} 5\n",
         "podkit_conduit_sent_seconds_bucket{command=\"ping\",le=\"+Inf\"} 5\n",
-        "podkit_conduit_received_total{command=\"ping\"} 6\n", "podkit_store_homes 4\n",
-        "podkit_store_commits_total 9\n", "podkit_store_messages_pending 2\n",
-        "podkit_store_messages_oldest_seconds 1.5\n", "podkit_start_time_seconds 1700000000\n",
-        "# TYPE podkit_store_commits_total counter\n", "# HELP podkit_store_homes "}) {
+        "podkit_conduit_received_total{command=\"ping\"} 6\n",
+        "podkit_conduit_keyed_total{result=\"executed\"} 11\n",
+        "podkit_conduit_keyed_total{result=\"repeated\"} 12\n",
+        "podkit_conduit_keyed_total{result=\"still_running\"} 13\n",
+        "podkit_conduit_keyed_total{result=\"refused\"} 14\n",
+        "podkit_conduit_keyed_total{result=\"forgotten\"} 15\n",
+        "podkit_conduit_keys_held 16\n",
+        "# TYPE podkit_conduit_keyed_total counter\n",
+        "podkit_store_homes 4\n",
+        "podkit_store_commits_total 9\n",
+        "podkit_store_messages_pending 2\n",
+        "podkit_store_messages_oldest_seconds 1.5\n",
+        "podkit_start_time_seconds 1700000000\n",
+        "# TYPE podkit_store_commits_total counter\n",
+        "# HELP podkit_store_homes "}) {
     CHECK_THAT(text, Catch::Contains(line));
   }
 }
