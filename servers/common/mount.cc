@@ -9,11 +9,14 @@
 namespace podkit::servers {
 namespace {
 
-HttpResponse ReceiveConduit(conduit::Conduit* conduit, const HttpRequest& request) {
-  conduit::WireReply reply = conduit->Receive(
-      {.content_type = std::string(request.headers.Find("Content-Type").value_or("")),
-       .authorization = std::string(request.headers.Find("Authorization").value_or("")),
-       .body = request.body});
+HttpResponse ReceiveConduit(conduit::Conduit* conduit, conduit::Recorder* recorder,
+                            const HttpRequest& request) {
+  const conduit::WireRequest wire{
+      .content_type = std::string(request.headers.Find("Content-Type").value_or("")),
+      .authorization = std::string(request.headers.Find("Authorization").value_or("")),
+      .body = request.body};
+  conduit::WireReply reply =
+      recorder == nullptr ? conduit->Receive(wire) : recorder->Receive(*conduit, wire);
   HttpResponse response{.status = reply.status, .headers = {}, .body = std::move(reply.body)};
   if (!reply.content_type.empty()) {
     response.headers.emplace_back("Content-Type", reply.content_type);
@@ -57,10 +60,12 @@ std::function<void(const conduit::MuxHostEvent&)> LinkLog(std::shared_ptr<spdlog
   };
 }
 
-absl::Status MountConduit(conduit::Conduit* conduit, conduit::MuxTransport* links, Router* router) {
-  PODKIT_RETURN_IF_ERROR(router->Add(
-      "POST", conduit::kConduitPath,
-      [conduit](const HttpRequest& request) { return ReceiveConduit(conduit, request); }));
+absl::Status MountConduit(conduit::Conduit* conduit, conduit::MuxTransport* links, Router* router,
+                          conduit::Recorder* recorder) {
+  PODKIT_RETURN_IF_ERROR(
+      router->Add("POST", conduit::kConduitPath, [conduit, recorder](const HttpRequest& request) {
+        return ReceiveConduit(conduit, recorder, request);
+      }));
   return router->AddUpgrade(conduit::kMuxPath, conduit::kMuxProtocol, [links](const HttpRequest&) {
     return HttpResponse::SwitchTo(links->Acceptor());
   });

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "podkit/conduit/conduit.h"
 #include "podkit/conduit/mux_transport.h"
+#include "podkit/conduit/recorder.h"
 #include "servers/http/http_options.h"
 #include "servers/http/router.h"
 
@@ -23,8 +24,10 @@ std::function<void(conduit::LogLevel, std::string_view)> ConduitLog(
 std::function<void(HttpLogLevel, std::string_view)> HttpLog(std::shared_ptr<spdlog::logger> log);
 std::function<void(const conduit::MuxHostEvent&)> LinkLog(std::shared_ptr<spdlog::logger> log);
 
-// Adds POST /conduit and the upgrade to a link. Both outlive the router.
-absl::Status MountConduit(conduit::Conduit* conduit, conduit::MuxTransport* links, Router* router);
+// Adds POST /conduit and the upgrade to a link. Both outlive the router, and so does the recorder,
+// if there is one.
+absl::Status MountConduit(conduit::Conduit* conduit, conduit::MuxTransport* links, Router* router,
+                          conduit::Recorder* recorder = nullptr);
 
 // Adds /healthz; /readyz, which is 503 while `problems` are not empty; and /metrics.
 absl::Status MountHealth(std::function<std::vector<std::string>()> problems, HttpHandler metrics,

@@ -198,6 +198,7 @@ std::string CommandLine::Manual() const {
 
 void AddAllVerbs(CommandLine* line) {
   AddPodVerbs(line);
+  AddReplayVerb(line);
   AddCollectionVerbs(line);
   AddImportVerbs(line);
   AddObjectVerbs(line);

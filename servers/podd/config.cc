@@ -56,6 +56,8 @@ std::vector<Flag> Flags(PoddSettings* settings) {
            "The operator's token [operator.token in the data folder, where it is made]"},
           {"transport", &settings->transport, "NAME",
            "How to call other pods: http, or links, which pods before 0.2 do not know [http]"},
+          {"record", &settings->record, kFile,
+           "Record there what other pods ask and are answered, without secrets [nowhere]"},
           {"max-body-bytes", &settings->max_body_bytes, kNumber, "Size of a request [33554432]"},
       });
 }
@@ -70,6 +72,7 @@ absl::StatusOr<PoddConfig> Check(const PoddSettings& settings) {
     return WrongFlag("hosts-from", "needs --pods-file, which has the keys");
   }
   config.users_file = settings.users_file.value_or("");
+  config.record = settings.record.value_or("");
   config.token_file = settings.token_file.value_or(ResolvePath(config.data, "operator.token"));
   const std::string transport = settings.transport.value_or("http");
   if (transport != "http" && transport != "links") {

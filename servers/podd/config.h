@@ -20,6 +20,7 @@ struct PoddSettings : ServingSettings {
   std::optional<std::string> users_file;
   std::optional<std::string> token_file;
   std::optional<std::string> transport;
+  std::optional<std::string> record;
   std::optional<int64_t> max_body_bytes;
 };
 
@@ -32,6 +33,7 @@ struct PoddConfig : ServingConfig {
   std::string hosts_from;         // A file or a URL; empty: the hosts are those of the pods file.
   std::string users_file;         // Empty: nobody lives here.
   std::string token_file;         // By default operator.token in the data folder.
+  std::string record;             // A file; empty: nothing is recorded.
   bool calls_over_links = false;  // Else over HTTP. Both are answered.
   size_t max_body_bytes = size_t{32} << 20;
 };

@@ -14,6 +14,7 @@
 #include "podkit/conduit/http_transport.h"
 #include "podkit/conduit/mux_transport.h"
 #include "podkit/conduit/pods.h"
+#include "podkit/conduit/recorder.h"
 #include "podkit/store/store.h"
 #include "podkit/store/user_directory.h"
 #include "servers/common/files.h"
@@ -91,6 +92,7 @@ struct PodServer::Parts {
   std::shared_ptr<void> dials_new_hosts;
   std::unique_ptr<conduit::Discovery> discovery;  // May be null.
   std::unique_ptr<conduit::Conduit> conduit;
+  std::unique_ptr<conduit::Recorder> recorder;  // May be null.
   std::unique_ptr<store::Store> store;
   PodServices services;
   std::atomic<const HttpServer*> http_counters = nullptr;  // Set once it serves.
@@ -104,6 +106,8 @@ struct PodServer::Parts {
   Reloaded ReloadFiles();
   absl::Status FindHosts();
   absl::Status OpenStore();
+  absl::Status Record();
+  void AnswerLink(conduit::ReceivedCall call);
   absl::Status Serve();
   absl::StatusOr<Router> MakeRouter();
   HttpResponse Metrics() const;
@@ -134,6 +138,20 @@ absl::Status PodServer::Parts::OpenStore() {
   return absl::OkStatus();
 }
 
+absl::Status PodServer::Parts::Record() {
+  if (config.record.empty()) return absl::OkStatus();
+  conduit::RecorderOptions options;
+  options.log = ConduitLog(log);
+  PODKIT_ASSIGN_OR_RETURN(recorder, conduit::Recorder::Open(config.record, std::move(options)));
+  log->info("recording what other pods ask in '{}'", config.record);
+  return absl::OkStatus();
+}
+
+void PodServer::Parts::AnswerLink(conduit::ReceivedCall call) {
+  if (recorder == nullptr) return conduit->Answer(std::move(call));
+  recorder->Answer(*conduit, std::move(call));
+}
+
 HttpResponse PodServer::Parts::Metrics() const {
   MetricsSnapshot snapshot{.pod = config.pod,
                            .commands = conduit->Stats(),
@@ -157,7 +175,7 @@ absl::StatusOr<Router> PodServer::Parts::MakeRouter() {
   Router router;
   PODKIT_RETURN_IF_ERROR(MountHealth([this] { return Problems(services); },
                                      [this](const HttpRequest&) { return Metrics(); }, &router));
-  PODKIT_RETURN_IF_ERROR(MountConduit(conduit.get(), links.get(), &router));
+  PODKIT_RETURN_IF_ERROR(MountConduit(conduit.get(), links.get(), &router, recorder.get()));
   PODKIT_ASSIGN_OR_RETURN(const std::string token, ReadSecret(config.token_file));
   AdminApiOptions options{.token = token, .log = [log = log](std::string_view line) {
                             log->debug("admin: {}", OneLine(line));
@@ -177,7 +195,7 @@ absl::Status PodServer::Parts::Serve() {
   if (!started.ok()) return started.status();
   http = *std::move(started);
   http_counters = http.get();
-  links->Serve([this](conduit::ReceivedCall call) { conduit->Answer(std::move(call)); });
+  links->Serve([this](conduit::ReceivedCall call) { AnswerLink(std::move(call)); });
   if (config.calls_over_links) links->ConnectAll();
   return absl::OkStatus();
 }
@@ -210,6 +228,7 @@ absl::StatusOr<std::unique_ptr<PodServer>> PodServer::Start(const PoddConfig& co
                                                       MakeConduitOptions(config, parts->log));
   PODKIT_RETURN_IF_ERROR(parts->FindHosts());
   PODKIT_RETURN_IF_ERROR(parts->OpenStore());
+  PODKIT_RETURN_IF_ERROR(parts->Record());
   if (OwnsToken(config.token_file, config.data))
     PODKIT_RETURN_IF_ERROR(EnsureSecret(config.token_file));
   PODKIT_RETURN_IF_ERROR(parts->Serve());

@@ -251,12 +251,66 @@ TEST_CASE("podd says that it lives, whether it is ready, and what it did", "[e2e
         "# TYPE podkit_store_homes gauge\n", "podkit_build_info{pod=\"A\",version="}) {
     CHECK_THAT(metrics, Catch::Contains(line));
   }
+  const auto of_b = Ask(pods.Port("B"), Request("GET", "/metrics")).body;
+  for (const char* line :
+       {"podkit_conduit_received_total{command=\"ping\"} 1\n",
+        "podkit_conduit_received_failed_total{command=\"ping\"} 0\n",
+        "podkit_conduit_received_seconds_count{command=\"ping\"} 1\n",
+        "podkit_conduit_received_seconds_bucket{command=\"ping\",le=\"+Inf\"} 1"}) {
+    CHECK_THAT(of_b, Catch::Contains(line));
+  }
   fs::rename(pods.File("A/data"), pods.File("A/moved"));
   const auto not_ready = Ask(pods.Port("A"), Request("GET", "/readyz"));
   CHECK(not_ready.status == 503);
   CHECK_THAT(not_ready.body, Catch::Contains("A/data"));
   fs::rename(pods.File("A/moved"), pods.File("A/data"));
   CHECK(Ask(pods.Port("A"), Request("GET", "/readyz")).status == 200);
+}
+
+TEST_CASE("What podd was asked replays on a copy of its data", "[e2e][podd][record]") {
+  TwoPods pods;
+  // Through A, so that B is asked by another pod.
+  const std::vector<std::string> ask = {"--pod", "A", "--as", "david"};
+  const auto as_david = [&](std::vector<std::string> verb) {
+    verb.insert(verb.begin(), ask.begin(), ask.end());
+    return pods.Podctl(verb).exit_code;
+  };
+  REQUIRE(as_david({"create", "work"}) == 0);
+  REQUIRE(pods.Stop("B") == 0);
+  fs::copy(pods.File("B/data"), pods.File("copy"), fs::copy_options::recursive);
+  std::string config;
+  {
+    std::ifstream file(pods.File("B/podd.json"));
+    config.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  std::ofstream(pods.File("B/podd.json")) << "{\"record\": \"calls.rec\"," << config.substr(1);
+  pods.Start("B");
+  const auto replay = [&] {
+    return pods.Podctl({"replay", pods.File("B/calls.rec"), "--data", pods.File("copy"),
+                        "--pods-file", pods.File("pods.json"), "--users-file",
+                        pods.File("users.json"), "--id", "B"});
+  };
+  REQUIRE(as_david({"collections"}) == 0);
+  REQUIRE(pods.Stop("B") == 0);
+  const auto same = replay();
+  CHECK(same.exit_code == 0);
+  CHECK_THAT(same.out, Catch::Contains(" same, 0 different, 0 skipped"));
+  std::string key;
+  std::ifstream(pods.File("keys/a-b.key")) >> key;
+  std::string recorded;
+  {
+    std::ifstream file(pods.File("B/calls.rec"));
+    recorded.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  CHECK_THAT(recorded, Catch::Contains("\"caller\":\"A\"") && !Catch::Contains(key) &&
+                           !Catch::Contains("HMAC"));
+  // Ids are new each time.
+  pods.Start("B");
+  REQUIRE(as_david({"create", "trips"}) == 0);
+  REQUIRE(pods.Stop("B") == 0);
+  const auto differs = replay();
+  CHECK(differs.exit_code == 1);
+  CHECK_THAT(differs.out, Catch::Contains("create-child: $.value") && Catch::Contains(", is \""));
 }
 
 TEST_CASE("podd answers the requests in work before it stops", "[e2e][podd]") {

@@ -48,6 +48,11 @@ TEST_CASE("A flag of podd goes before the configuration file", "[podd][config]")
   CHECK(ValueOf(Configure({"--config", file})).data == folder.File("d"));
 }
 
+TEST_CASE("podd records what it is asked only where it is told to", "[podd][config]") {
+  CHECK(ValueOf(Configure({})).record.empty());
+  CHECK(ValueOf(Configure({"--record", "calls.rec"})).record == "calls.rec");
+}
+
 TEST_CASE("podd speaks https when it has a certificate", "[podd][config]") {
   CHECK(ValueOf(Configure({"--tls-certificate-file", "c.pem", "--tls-key-file", "k.pem"})).url() ==
         "https://127.0.0.1:8201");
