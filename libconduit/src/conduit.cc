@@ -327,13 +327,18 @@ void Conduit::Answer(ReceivedCall call) {
   if (!opened.ok()) return call.reply(internal::ExceptionReply(opened.status()));
   if ((*opened)->quick()) return call.reply(impl_->responders.Run(**opened).reply);
   impl_->Enter();
-  const std::shared_ptr<internal::Responders::Opened> work = *std::move(opened);
-  const bool taken = impl_->Pool()->Submit([impl = impl_.get(), work, reply = call.reply] {
-    reply(impl->responders.Run(*work).reply);
+  const auto work =
+      std::make_shared<std::unique_ptr<internal::Responders::Opened>>(*std::move(opened));
+  std::function<void()> task = [impl = impl_.get(), work, reply = call.reply] {
+    reply(impl->responders.Run(**work).reply);
+    work->reset();  // It belongs to what may be gone once nothing is in flight.
     impl->Leave();
-  });
+  };
+  const auto& executor = impl_->options.executor;
+  const bool taken = executor ? executor(std::move(task)) : impl_->Pool()->Submit(std::move(task));
   if (taken) return;
-  call.reply(impl_->responders.RefuseBusy(*work));
+  call.reply(impl_->responders.RefuseBusy(**work));
+  work->reset();
   impl_->Leave();
 }
 
@@ -343,6 +348,11 @@ std::vector<HostStatus> Conduit::Hosts(std::string_view pod) const {
 }
 
 KeyStats Conduit::Keys() const { return impl_->responders.Keys(); }
+
+size_t Conduit::InFlight() const {
+  MutexLock lock(&impl_->mutex);
+  return impl_->in_flight;
+}
 
 std::vector<CommandStats> Conduit::Stats() const {
   std::map<std::string, CommandStats> stats;

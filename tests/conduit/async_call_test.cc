@@ -420,6 +420,41 @@ TEST_CASE("Answer replies from this thread or from one of its own", "[conduit][a
   CHECK(queued.get().status == 200);
 }
 
+TEST_CASE("Answer leaves calls to the executor that it was given", "[conduit][async][answer]") {
+  std::vector<std::function<void()>> taken;
+  bool takes = true;
+  ConduitOptions options{.meet_hosts = false};
+  options.executor = [&](std::function<void()> work) {
+    if (takes) taken.push_back(std::move(work));
+    return takes;
+  };
+  InProcessBed bed(options);
+  bed.b.Handle<Add>([](const CallContext&, const Nothing&) { return absl::OkStatus(); });
+  std::vector<std::string> replies;
+  const auto answer = [&](const char* action) {
+    bed.b.Answer({.caller = bed.b.pods().Find("A"),
+                  .request = {.content_type = "application/json",
+                              .body = std::string("{\"action\": \"") + action +
+                                      "\", \"timeout_ms\": 1000, \"keywords\": {}}"},
+                  .reply = [&](const WireReply& reply) { replies.push_back(reply.body); }});
+  };
+  answer("ping");
+  CHECK(replies.size() == 1);
+  answer("add");
+  CHECK(replies.size() == 1);
+  CHECK(bed.b.InFlight() == 1);
+  takes = false;
+  answer("add");
+  REQUIRE(replies.size() == 2);
+  CHECK(replies[1].find("Overloaded") != std::string::npos);
+  CHECK(bed.b.InFlight() == 1);
+  REQUIRE(taken.size() == 1);
+  taken[0]();
+  REQUIRE(replies.size() == 3);
+  CHECK(replies[2].find("\"ok\"") != std::string::npos);
+  CHECK(bed.b.InFlight() == 0);
+}
+
 TEST_CASE("A call whose time passed while it waited is not begun", "[conduit][async][deadline]") {
   InProcessBed bed(ConduitOptions{.worker_threads = 1, .meet_hosts = false});
   Waiting waiting;

@@ -16,7 +16,7 @@
 namespace podkit::servers {
 namespace {
 
-using conduit::internal::DialTarget;
+using conduit::DialTarget;
 using conduit::internal::ParseAddress;
 using conduit::internal::SocketAddress;
 using testing::DialResult;

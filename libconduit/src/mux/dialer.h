@@ -16,6 +16,7 @@
 #include "mux/tls_client.h"
 #include "podkit/conduit/byte_stream.h"
 #include "podkit/conduit/scheduler.h"
+#include "podkit/conduit/stream_dialer.h"
 
 namespace podkit::conduit::internal {
 
@@ -24,31 +25,24 @@ struct DialerOptions {
   ResolveFunction resolve = ResolveWithSystem;
 };
 
-struct DialTarget {
-  std::string host;     // As in Pod::hosts: scheme://host:port, http or https.
-  std::string ca_file;  // As in Pod.
-  absl::Time deadline = absl::InfiniteFuture();  // For all up to the stream.
-};
-
-class Dialer {
+class Dialer final : public StreamDialer {
  public:
   // Fails only if the system gives no descriptors or no thread: kResourceExhausted.
   static absl::StatusOr<std::unique_ptr<Dialer>> Create(DialerOptions options);
   // Stops, and waits for a name that is being resolved. Not on the dialler's own thread.
-  ~Dialer();
+  ~Dialer() override;
 
-  // Fails what is being dialled and cuts the streams; what is dialled afterwards is dropped. Not on
-  // the dialler's own thread. Repeating it does nothing.
-  void Stop();
+  // Not on the dialler's own thread.
+  void Stop() override;
 
-  // Calls either `opened` with the stream or `failed`, once, on the dialler's own thread, where
-  // they must not block. Each message of a failure names the host. kInvalidArgument = `host` is no
-  // such address; kUnimplemented = somebody else, or an older pod, listens there: it speaks HTTP
-  // but not this protocol; kPermissionDenied = it refuses; kFailedPrecondition = TLS: the peer is
+  // Calls back on the dialler's own thread. Failures: kInvalidArgument = `host` is no such address;
+  // kUnimplemented = somebody else, or an older pod, listens there: it speaks HTTP but not this
+  // protocol; kPermissionDenied = it refuses; kFailedPrecondition = TLS: the peer is
   // not who it should be, or ca_file is of no use; kNotFound = no such name; kDeadlineExceeded;
   // kUnavailable and kDataLoss = the connection could not be made, or broke; kCancelled = the
   // dialler ends.
-  void Dial(DialTarget target, StreamAcceptor opened, std::function<void(absl::Status)> failed);
+  void Dial(DialTarget target, StreamAcceptor opened,
+            std::function<void(absl::Status)> failed) override;
 
  private:
   class Attempt;

@@ -325,4 +325,9 @@ size_t MuxLink::calls_out() const {
   return connection_.calls_out();
 }
 
+size_t MuxLink::calls_in() const {
+  MutexLock lock(&mutex_);
+  return connection_.calls_in();
+}
+
 }  // namespace podkit::conduit::internal

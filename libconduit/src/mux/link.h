@@ -124,6 +124,8 @@ class MuxLink final : public StreamUser, public std::enable_shared_from_this<Mux
   bool accepts_calls() const;
   // Own calls that have not ended.
   size_t calls_out() const;
+  // Calls of the other side that are not done with.
+  size_t calls_in() const;
   const std::shared_ptr<ByteStream>& stream() const { return stream_; }
 
   // For the stream.

@@ -22,16 +22,17 @@ bool HasHost(const Pod& pod, std::string_view host) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<LinkPool>> LinkPool::Create(LinkPoolOptions options) {
-  auto dialer = Dialer::Create({.scheduler = options.scheduler, .resolve = options.resolve});
-  if (!dialer.ok()) return dialer.status();
+  if (options.dialer == nullptr) {
+    auto dialer = Dialer::Create({.scheduler = options.scheduler});
+    if (!dialer.ok()) return dialer.status();
+    options.dialer = *std::move(dialer);
+  }
   // Not make_shared: the constructor is private.
-  std::shared_ptr<LinkPool> pool(new LinkPool(std::move(options)));
-  pool->dialer_ = *std::move(dialer);
-  return pool;
+  return std::shared_ptr<LinkPool>(new LinkPool(std::move(options)));
 }
 
 LinkPool::LinkPool(LinkPoolOptions options)
-    : options_(std::move(options)), random_(options_.seed) {}
+    : options_(std::move(options)), dialer_(options_.dialer), random_(options_.seed) {}
 
 LinkPool::~LinkPool() = default;
 
@@ -384,6 +385,7 @@ std::vector<LinkStatus> LinkPool::Status() const {
     for (const auto& link : host.links) {
       ++(link->dialled ? status.dialled : status.accepted);
       status.calls_out += link->mux->calls_out();
+      status.calls_in += link->mux->calls_in();
     }
   }
   return all;

@@ -41,7 +41,7 @@ struct LinkPoolOptions {
   HandshakeConfig identity;
   MuxOptions mux = {};
   std::shared_ptr<Scheduler> scheduler;
-  ResolveFunction resolve = ResolveWithSystem;
+  std::shared_ptr<StreamDialer> dialer = nullptr;  // Null: a Dialer.
   absl::Duration connect_timeout = absl::Seconds(5);
   BackoffOptions backoff = {
       .first = absl::Milliseconds(100), .max = absl::Seconds(5), .jitter = Jitter::kEqual};
@@ -52,7 +52,7 @@ struct LinkPoolOptions {
 
 class LinkPool : public std::enable_shared_from_this<LinkPool> {
  public:
-  // Fails as Dialer::Create does.
+  // Without a dialler it fails as Dialer::Create does.
   static absl::StatusOr<std::shared_ptr<LinkPool>> Create(LinkPoolOptions options);
   ~LinkPool();
   LinkPool(const LinkPool&) = delete;
@@ -150,7 +150,7 @@ class LinkPool : public std::enable_shared_from_this<LinkPool> {
   static std::shared_ptr<MuxLink> BestLink(const Host& host);
 
   const LinkPoolOptions options_;
-  std::unique_ptr<Dialer> dialer_;
+  std::shared_ptr<StreamDialer> dialer_;
 
   mutable Mutex mutex_;
   std::map<Key, Host> hosts_ ABSL_GUARDED_BY(mutex_);

@@ -76,7 +76,8 @@ absl::StatusOr<std::unique_ptr<MuxTransport>> MuxTransport::Create(std::shared_p
   links.mux.max_calls_in = options.max_calls_in;
   links.scheduler = options.scheduler == nullptr ? MakeSystemScheduler() : options.scheduler;
   links.connect_timeout = options.connect_timeout;
-  links.seed = internal::RandomSeed();
+  links.dialer = std::move(options.dialer);
+  links.seed = options.seed != 0 ? options.seed : internal::RandomSeed();
   links.on_call = [gate = state->gate](const std::shared_ptr<IncomingCall>& call) {
     gate->Pass(call);
   };

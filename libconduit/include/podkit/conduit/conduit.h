@@ -63,6 +63,10 @@ struct ConduitOptions {
   // For calls of Answer that must not run on its thread: how many at a time, and how many wait.
   int worker_threads = 4;
   size_t max_waiting_calls = 1024;
+  // Runs such calls in place of these threads. True: it took `work`, and runs it once, later and
+  // not inside this call, but before the conduit is destroyed; false: it has too much to do, and
+  // the call is refused with Overloaded.
+  std::function<bool(std::function<void()> work)> executor = {};
   // Which host of a pod is called.
   Balance balance = Balance::kLeastLoaded;
   // A read that takes longer than 95 of 100 did of late is sent to a second host as well, and the
@@ -158,6 +162,9 @@ class Conduit {
 
   std::vector<CommandStats> Stats() const;
   KeyStats Keys() const;
+
+  // Calls to other pods that have not ended, and calls that Answer took and that are not answered.
+  size_t InFlight() const;
 
   // The hosts of a pod as its calls found them, by name; none before the first call.
   std::vector<HostStatus> Hosts(std::string_view pod) const;

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,6 +27,7 @@
 #include "podkit/conduit/byte_stream.h"
 #include "podkit/conduit/pods.h"
 #include "podkit/conduit/scheduler.h"
+#include "podkit/conduit/stream_dialer.h"
 #include "podkit/conduit/transport.h"
 
 namespace podkit::conduit {
@@ -51,6 +53,7 @@ struct MuxHostStatus {
   size_t dialled = 0;   // Links that this side opened,
   size_t accepted = 0;  // and that the other side did.
   size_t calls_out = 0;
+  size_t calls_in = 0;  // Of the other side, that are not done with.
   bool dialling = false;
   absl::Status last_error = {};  // Of the last dial or loss.
 };
@@ -63,6 +66,9 @@ struct MuxTransportOptions {
   size_t max_calls_in = 1024;                // Of one link; the next one is refused.
   absl::Duration connect_timeout = absl::Seconds(5);
   std::shared_ptr<Scheduler> scheduler = nullptr;  // Null: the system's.
+  // What it opens links with, as its own only user. Null: TCP, with TLS to https.
+  std::shared_ptr<StreamDialer> dialer = nullptr;
+  uint64_t seed = 0;  // Of the waits before it dials again; 0: a random one.
   // Called without locks held; must not block. May be empty.
   std::function<void(const MuxHostEvent&)> on_event = {};
 };
