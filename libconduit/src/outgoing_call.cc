@@ -61,11 +61,13 @@ CallPlanOptions OutgoingCall::PlanOptions() const {
 
 void OutgoingCall::Begin() {
   const auto self = shared_from_this();
+  // Before anything is sent, for a transport may take its time for that.
+  if (request_.options().stop.stop_possible()) {
+    on_stop_.emplace(request_.options().stop, [weak = weak_from_this()] {
+      if (const auto call = weak.lock()) call->Stopped();
+    });
+  }
   Step(began_, [this](CallPlan& plan) { return plan.Start(began_); });
-  if (!request_.options().stop.stop_possible()) return;
-  on_stop_.emplace(request_.options().stop, [weak = weak_from_this()] {
-    if (const auto call = weak.lock()) call->Stopped();
-  });
 }
 
 void OutgoingCall::Step(absl::Time now, absl::FunctionRef<CallPlan::Actions(CallPlan&)> step) {

@@ -123,6 +123,22 @@ TEST_CASE("A call that was stopped before it began is not sent", "[conduit][asyn
   CHECK(requests <= 1);  // Only the word that it is wanted no more.
 }
 
+// The transport answers before it returns, and this read may be sent to a second host.
+TEST_CASE("A call is stopped while it is being sent", "[conduit][async][stop]") {
+  InProcessBed bed;
+  std::stop_source stop;
+  bed.b.Handle<Wait>([&](const CallContext&, const Nothing&) {
+    stop.request_stop();
+    return absl::OkStatus();
+  });
+  for (const char* host : {"B1", "B2"}) {
+    bed.network.ConnectHost("B", host,
+                            [&](const WireRequest& request) { return bed.b.Receive(request); });
+  }
+  CHECK(OutcomeOf(bed.a.Call<Wait>("B", {}, {.stop = stop.get_token()}).status()) ==
+        Outcome::kCancelled);
+}
+
 TEST_CASE("A pod can stop its own calls only", "[conduit][async][stop]") {
   internal::RunningCalls calls;
   std::optional<internal::RunningCalls::Entry> entry(std::in_place, &calls, "A", "1");

@@ -16,6 +16,7 @@ CallPlan::CallPlan(const CallPlanOptions& options, RetryBudget* repeats, RetryBu
 
 CallPlan::Actions CallPlan::Start(absl::Time now) {
   Actions actions;
+  if (finished_) return actions;
   if (now >= options_.deadline) {
     Finish(CallAction::End::kDeadline, -1, actions);
     return actions;

@@ -64,7 +64,7 @@ class CallPlan {
   CallPlan(const CallPlanOptions& options, RetryBudget* repeats, RetryBudget* hedges,
            uint64_t seed);
 
-  // Once, first.
+  // Once, first; does nothing after Cancel.
   Actions Start(absl::Time now);
 
   // Attempt `attempt` ended; what is reported twice, or after the end, is ignored. kNotExecuted,
