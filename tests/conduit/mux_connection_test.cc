@@ -406,6 +406,20 @@ TEST_CASE("A side that is silent is asked, and given up when it stays so", "[mux
   CHECK(pair.a.connection.NextTick() == absl::InfiniteFuture());
 }
 
+TEST_CASE("Bytes that become no record are no sign of life", "[mux][connection]") {
+  MuxPair pair;
+  pair.Connect();
+  pair.a.Call("x");
+  std::string record = pair.a.connection.TakeOutput();
+  // Its length, which B cannot check before the record is whole.
+  record[kRecordHeaderBytes - 2] ^= 1;
+  for (size_t i = 0; i < 9; ++i) {
+    pair.b.connection.Receive(record.substr(i, 1), pair.now);
+    pair.Advance(absl::Seconds(5));
+    CHECK(pair.b.Take<MuxClosed>().size() == (i == 7 ? 1 : 0));
+  }
+}
+
 TEST_CASE("A clock that jumps ahead does not end a connection", "[mux][connection]") {
   MuxPair pair;
   pair.Connect();

@@ -56,8 +56,6 @@ MuxConnection MuxConnection::ForTest(bool dialled, std::shared_ptr<Pods> pods, M
 
 void MuxConnection::Receive(std::string_view bytes, absl::Time now) {
   now_ = now;
-  last_heard_ = now;
-  pinged_ = absl::InfiniteFuture();
   while (!closed_ && !bytes.empty()) {
     const auto next = records_.Next(&bytes);
     absl::Status good = next.status();
@@ -66,7 +64,12 @@ void MuxConnection::Receive(std::string_view bytes, absl::Time now) {
       if (!record) return;
       good = connected_ ? OnRecord(*record) : OnHandshake(*record);
     }
-    if (good.ok()) continue;
+    if (good.ok()) {
+      // Only now: bytes that become no record may be anybody's.
+      last_heard_ = now;
+      pinged_ = absl::InfiniteFuture();
+      continue;
+    }
     if (!connected_) return Close(good);
     Fail(good, good.code() == absl::StatusCode::kResourceExhausted ? GoAwayReason::kFlood
                                                                    : GoAwayReason::kProtocolError);

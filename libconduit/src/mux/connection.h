@@ -47,8 +47,8 @@ struct MuxOptions {
   // out, and beyond twice that the connection ends.
   size_t max_waiting_bytes = size_t{16} << 20;
   absl::Duration handshake_timeout = absl::Seconds(10);
-  // When nothing came for that long the other side is asked for a sign of life, which must come
-  // within the time-out. Then it is also checked whether the key in use is still valid.
+  // When no record came for that long the other side is asked for a sign of life, and a record must
+  // come within the time-out. Then it is also checked whether the key in use is still valid.
   absl::Duration ping_after = absl::Seconds(30);
   absl::Duration ping_timeout = absl::Seconds(10);
 };
