@@ -127,6 +127,7 @@ PlannedCall CallOf(Dice& dice, const Plan& plan) {
   if (dice.Throw(0.05)) {
     call.kind = Kind::kRead;
     call.with_key = false;
+    call.bytes = 0;  // All calls of a gather have one place for what travels beside an answer.
     call.fan_out = dice.Between(size_t{1}, size_t{4});
     call.first = dice.Below(call.fan_out + 1);
   }
