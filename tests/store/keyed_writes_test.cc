@@ -207,16 +207,17 @@ TEST_CASE("Whichever operation of the disk fails, a write is done with its answe
   const auto operation = GENERATE(FaultyDisk::Operation::kWrite, FaultyDisk::Operation::kSync);
   FaultyDisk disk;
   KeyedBed bed;
-  bool failed = true;
+  // Until the write is through before the disk fails.
+  bool answered = false;
   int n = 0;
-  while (failed) {
+  while (!answered) {
     const std::string name = std::to_string(++n) + ".ics";
     CAPTURE(name);
     // It fails until the pod has ended: it dies at this moment, as far as its files can tell.
     disk.FailAt(operation, n, FaultyDisk::Error::kInputOutput, true);
-    const bool answered = bed.Make(name, name).ok();
+    answered = bed.Make(name, name).ok();
     bed.cluster.Stop("B");
-    failed = disk.Repair();
+    disk.Repair();
     bed.cluster.Start("B");
     const bool done = static_cast<int>(bed.Names().size()) == n;
     CHECK(static_cast<int>(bed.Kept().size()) == (done ? n : n - 1));
