@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <iterator>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,9 +49,9 @@ class OrderedPieces {
     return Added::kTaken;
   }
 
-  // The next piece in order; nothing if it has not come yet.
-  std::optional<std::string> Take() {
-    if (taken_ == next_) return std::nullopt;
+  // The next piece in order; an empty one if it has not come yet.
+  std::string Take() {
+    if (taken_ == next_) return {};
     auto node = held_.extract(held_.begin());
     taken_ += node.mapped().size();
     return std::move(node.mapped());

@@ -85,9 +85,9 @@ absl::Status Download::Write(const Flight& asked, PieceAnswer answer) {
   if (!answer.bytes.empty()) idle_asks_ = 0;
   static_cast<void>(pieces_.Add(asked.piece.offset, std::move(answer.bytes)));
   uint64_t offset = pieces_.taken();
-  for (auto bytes = pieces_.Take(); bytes; bytes = pieces_.Take()) {
-    PODKIT_RETURN_IF_ERROR(sink_->Write(offset, *bytes));
-    hash_.Update(*bytes);
+  for (auto bytes = pieces_.Take(); !bytes.empty(); bytes = pieces_.Take()) {
+    PODKIT_RETURN_IF_ERROR(sink_->Write(offset, bytes));
+    hash_.Update(bytes);
     offset = pieces_.taken();
   }
   if (options_->progress) options_->progress(pieces_.taken());

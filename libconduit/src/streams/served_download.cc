@@ -88,7 +88,7 @@ absl::StatusOr<PieceAnswer> ServedDownload::Read(const StreamPiece& piece) {
     return conduit::MakeError(StreamAt{pieces_.next()},
                               fmt::format("the stream goes on at {}", pieces_.next()));
   }
-  for (auto bytes = pieces_.Take(); bytes; bytes = pieces_.Take()) hash_.Update(*bytes);
+  for (auto bytes = pieces_.Take(); !bytes.empty(); bytes = pieces_.Take()) hash_.Update(bytes);
   // Known only in order: whoever asks far behind the end gets nothing, which says nothing.
   const bool last =
       answer.bytes.size() < max && piece.offset + answer.bytes.size() == pieces_.next();

@@ -45,7 +45,7 @@ class ServedUpload final : public ServedStream {
                              const std::stop_token& stop);
   // With the turn, until somebody waits for it, who then goes on; or `all`.
   absl::Status WriteWhatCame(bool all);
-  std::optional<std::string> NextBytes(uint64_t* offset);
+  std::string NextBytes(uint64_t* offset);
   bool WrittenUpTo(uint64_t offset);
   bool SomebodyWaits();
   Result Finish(const StreamEnd& end);
@@ -151,19 +151,19 @@ std::optional<absl::StatusOr<PieceAnswer>> ServedUpload::Take(const StreamPiece&
 
 absl::Status ServedUpload::WriteWhatCame(bool all) {
   uint64_t offset = 0;
-  for (auto bytes = NextBytes(&offset); bytes; bytes = NextBytes(&offset)) {
-    PODKIT_RETURN_IF_ERROR(sink_->Write(offset, *bytes));
-    hash_.Update(*bytes);
+  for (auto bytes = NextBytes(&offset); !bytes.empty(); bytes = NextBytes(&offset)) {
+    PODKIT_RETURN_IF_ERROR(sink_->Write(offset, bytes));
+    hash_.Update(bytes);
     if (!all && SomebodyWaits()) break;
   }
   return absl::OkStatus();
 }
 
-std::optional<std::string> ServedUpload::NextBytes(uint64_t* offset) {
+std::string ServedUpload::NextBytes(uint64_t* offset) {
   MutexLock lock(&mutex_);
   *offset = pieces_.taken();
   auto bytes = pieces_.Take();
-  if (bytes) changed_.SignalAll();  // There is more room.
+  if (!bytes.empty()) changed_.SignalAll();  // There is more room.
   return bytes;
 }
 
