@@ -18,7 +18,7 @@ namespace podkit::conduit {
 namespace {
 
 using Fault = InProcessNetwork::Fault;
-using testing::ValueOf;
+using podkit::testing::ValueOf;
 
 // A write that nobody should do twice.
 struct Order {
@@ -396,7 +396,7 @@ class Asked {
 };
 
 TEST_CASE("Answers in memory are forgotten when their time is over", "[conduit][keys]") {
-  testing::FakeClock clock;
+  podkit::testing::FakeClock clock;
   const auto answers = MakeMemoryAnswers({.window = absl::Minutes(15)}, clock.function());
   const Asked asked;
   const WireReply reply = ValueOf(AnswerWith(Order::Response{.number = 1}));
@@ -419,7 +419,7 @@ TEST_CASE("Answers in memory are forgotten when their time is over", "[conduit][
 }
 
 TEST_CASE("No pod fills the memory for answers, nor takes another one's part", "[conduit][keys]") {
-  testing::FakeClock clock;
+  podkit::testing::FakeClock clock;
   const auto answers = MakeMemoryAnswers(
       {.window = absl::Minutes(15), .max_keys = 3, .max_bytes = 60, .max_answer_bytes = 40},
       clock.function());

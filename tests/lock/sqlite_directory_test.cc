@@ -241,12 +241,12 @@ TEST_CASE("Requests that come at the same time are committed together", "[sqlite
   const auto directory = ValueOf(OpenSqliteDirectory(folder.File("locks.sqlite")));
   OpenSession(*directory, "s1", "alpha");
   constexpr int kThreads = 16;
-  constexpr int kGrants = 25;
+  constexpr int kGrantsEach = 25;
   std::vector<std::future<int>> done;
   for (int thread = 0; thread < kThreads; ++thread) {
     done.push_back(std::async(std::launch::async, [&directory, thread] {
       int granted = 0;
-      for (int i = 0; i < kGrants; ++i) {
+      for (int i = 0; i < kGrantsEach; ++i) {
         const std::string store = std::to_string(thread) + "/" + std::to_string(i);
         granted += TryAcquire(*directory, "s1", store).ok() ? 1 : 0;
       }
@@ -255,11 +255,11 @@ TEST_CASE("Requests that come at the same time are committed together", "[sqlite
   }
   int granted = 0;
   for (auto& one : done) granted += one.get();
-  CHECK(granted == kThreads * kGrants);
+  CHECK(granted == kThreads * kGrantsEach);
   const LocalDirectory::Counters counters = directory->counters();
-  CHECK(counters.requests == kThreads * kGrants + 1);
+  CHECK(counters.requests == kThreads * kGrantsEach + 1);
   CHECK(counters.commits < counters.requests / 2);
-  CHECK(ValueOf(directory->GrantsOf("s1")).size() == kThreads * kGrants);
+  CHECK(ValueOf(directory->GrantsOf("s1")).size() == kThreads * kGrantsEach);
 }
 
 TEST_CASE("Closing a directory ends the calls that wait", "[sqlite]") {

@@ -131,9 +131,9 @@ TEST_CASE("Groups hold users and groups, however nested", "[store][directory][gr
                             {"id": "staff", "name": "Staff", "members": ["ann", "bob", "all"]},
                             {"id": "none", "members": []}]})");
   const auto directory = ValueOf(FileUserDirectory::Load(file.path));
-  using Uids = std::vector<std::string>;
-  CHECK(directory->UsersIn("all") == Uids{"ann", "bob", "cat"});
-  CHECK(directory->UsersIn("staff") == Uids{"ann", "bob", "cat"});  // They hold each other.
+  using Members = std::vector<std::string>;
+  CHECK(directory->UsersIn("all") == Members{"ann", "bob", "cat"});
+  CHECK(directory->UsersIn("staff") == Members{"ann", "bob", "cat"});  // They hold each other.
   CHECK(directory->UsersIn("none").empty());
   CHECK(directory->UsersIn("nothing").empty());
   CHECK(directory->IsIn("all", "bob"));
@@ -142,7 +142,7 @@ TEST_CASE("Groups hold users and groups, however nested", "[store][directory][gr
   CHECK_FALSE(directory->IsIn("all", "staff"));  // A group is no user.
   const Group staff = ValueOf(directory->FindGroup("staff"));
   CHECK(staff.name == "Staff");
-  CHECK(staff.members == Uids{"ann", "bob", "all"});
+  CHECK(staff.members == Members{"ann", "bob", "all"});
   CHECK(GetError<NoSuchUser>(directory->FindGroup("ann").status()));
   CHECK(GetError<NoSuchUser>(directory->Find("staff").status()));
   REQUIRE(directory->AllGroups().size() == 3);
@@ -151,7 +151,7 @@ TEST_CASE("Groups hold users and groups, however nested", "[store][directory][gr
   file.Write(R"({"users": [{"uid": "ann", "pod": "A"}],
                  "groups": [{"id": "all", "members": ["ann"]}]})");
   REQUIRE(directory->Reload() == absl::OkStatus());
-  CHECK(directory->UsersIn("all") == Uids{"ann"});
+  CHECK(directory->UsersIn("all") == Members{"ann"});
   CHECK(directory->UsersIn("staff").empty());
 }
 

@@ -161,9 +161,9 @@ class Gather {
       : run_(std::make_shared<internal::GatherOf<C>>(std::move(calls), std::move(options))) {
     run_->Begin();
   }
-  explicit Gather(std::vector<Client> clients, const typename C::Arguments& arguments = {},
+  explicit Gather(const std::vector<Client>& clients, const typename C::Arguments& arguments = {},
                   GatherOptions options = {})
-      : Gather(CallsOf(std::move(clients), arguments), std::move(options)) {}
+      : Gather(CallsOf(clients, arguments), std::move(options)) {}
 
   // Cancels what has not ended, without waiting for it.
   ~Gather() {
