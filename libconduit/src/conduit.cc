@@ -253,10 +253,9 @@ void Conduit::Register(const CommandInfo& info, std::vector<std::string_view> er
   impl_->responders.Register(info, std::move(errors), options, std::move(responder));
 }
 
-void Conduit::Exchange(std::string_view pod, const CommandInfo& info, CommandSchema (*schema)(),
-                       std::string envelope, const CallOptions& options,
-                       std::function<void(absl::StatusOr<JsonDocument>)> done,
-                       std::shared_ptr<internal::OutgoingBatch> batch) {
+void Conduit::Exchange(std::string_view pod, Asked asked, const CallOptions& options,
+                       std::function<void(absl::StatusOr<JsonDocument>)> done) {
+  const CommandInfo& info = asked.info;
   impl_->Enter();
   const absl::Time now = impl_->now();
   auto finish = [impl = impl_.get(), pod = std::string(pod), name = info.name, start = now,
@@ -281,11 +280,11 @@ void Conduit::Exchange(std::string_view pod, const CommandInfo& info, CommandSch
   const bool needs_id = options.stop.stop_possible() && !traits.carries_stop;
   internal::CallRequest request({.pod = std::move(target),
                                  .info = info,
-                                 .declared = impl_->DeclaredHere(info, schema),
-                                 .members = std::move(envelope),
+                                 .declared = impl_->DeclaredHere(info, asked.schema),
+                                 .members = std::move(asked.members),
                                  .options = std::move(with_key),
                                  .id = needs_id ? internal::RandomHex(8) : std::string(),
-                                 .batch = std::move(batch)},
+                                 .batch = std::move(asked.batch)},
                                 traits.authenticates ? nullptr : &impl_->authenticator,
                                 impl_->options);
   std::make_shared<internal::OutgoingCall>(impl_->environment, std::move(request), now,

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -134,8 +135,11 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
   std::string route_ ABSL_GUARDED_BY(mutex_);                         // For the next attempt.
   // Of the first attempt that may have been executed: no other ones will do.
   std::optional<KeptAnswers> answers_ ABSL_GUARDED_BY(mutex_);
-  // Of a batch: the host that refused the fewest of its calls.
-  std::optional<std::pair<size_t, std::string>> best_for_batch_ ABSL_GUARDED_BY(mutex_);
+  struct Refusals {
+    size_t calls = std::numeric_limits<size_t>::max();
+    std::string host;
+  };
+  Refusals fewest_ ABSL_GUARDED_BY(mutex_);  // Of a batch: who refused the fewest of its calls.
   std::vector<std::string> failures_ ABSL_GUARDED_BY(mutex_);  // Each once.
   std::optional<uint64_t> timer_ ABSL_GUARDED_BY(mutex_);
   int holders_ ABSL_GUARDED_BY(mutex_) = 1;  // The call itself, and what is under way for it.

@@ -178,15 +178,13 @@ void Conduit::Start(std::string_view pod, Batch& batch, const CallOptions& optio
   whole.actor.clear();  // Each call has its own.
   whole.make_key = false;
   whole.store_token.reset();
-  Exchange(
-      pod, info, &SchemaOf<Command>, internal::EncodeCall<Command>({}, {}), whole,
-      [impl = impl_.get(), pod = std::string(pod), state, calls, start = impl_->now(),
-       done = std::move(done)](const absl::StatusOr<JsonDocument>& reply) {
-        auto results = calls->TakeResults(reply.status());
-        impl->CountBatch(pod, *state, results, reply.ok(), impl->now() - start);
-        done(internal::TakeAll(*state, pod, std::move(results)));
-      },
-      calls);
+  Exchange(pod, {info, &SchemaOf<Command>, internal::EncodeCall<Command>({}, {}), calls}, whole,
+           [impl = impl_.get(), pod = std::string(pod), state, calls, start = impl_->now(),
+            done = std::move(done)](const absl::StatusOr<JsonDocument>& reply) {
+             auto results = calls->TakeResults(reply.status());
+             impl->CountBatch(pod, *state, results, reply.ok(), impl->now() - start);
+             done(internal::TakeAll(*state, pod, std::move(results)));
+           });
 }
 
 }  // namespace podkit::conduit

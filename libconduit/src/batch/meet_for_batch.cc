@@ -1,6 +1,5 @@
 // How an OutgoingCall that carries a batch meets a host.
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "batch/meet_all.h"
@@ -46,8 +45,8 @@ void OutgoingCall::MetForBatch(int attempt, const std::string& host,
     {
       MutexLock lock(&mutex_);
       untried = HasUntriedHost();
-      if (!best_for_batch_ || count < best_for_batch_->first) best_for_batch_ = {count, host};
-      worse = !untried && best_for_batch_->first < count;
+      if (count < fewest_.calls) fewest_ = {count, host};
+      worse = !untried && fewest_.calls < count;
     }
     // Another host of the pod may be of another version.
     if (untried) {
@@ -67,9 +66,9 @@ void OutgoingCall::SendBack(int attempt) {
   const absl::Time now = environment_.now();
   {
     MutexLock lock(&mutex_);
-    route_ = best_for_batch_->second;
+    route_ = fewest_.host;
     // Once: if it cannot be called now, the next one has to do.
-    best_for_batch_->first = std::numeric_limits<size_t>::max();
+    fewest_ = {};
   }
   Settle(now, attempt, TransportError(Outcome::kNotExecuted, "another host serves more of it"),
          true, std::nullopt);

@@ -1,7 +1,7 @@
 #include "podkit/conduit/recorder.h"
 
 #include <future>
-#include <optional>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -40,11 +40,11 @@ struct Recorder::State {
 
   const RecorderOptions options;
   internal::RecordingRules rules;
-  std::optional<internal::RecordFile> file;  // Of the pool's thread.
-  bool failing = false;                      // Likewise.
+  std::unique_ptr<internal::RecordFile> file;  // Of the pool's thread.
+  bool failing = false;                        // Likewise.
   mutable Mutex mutex;
   RecorderStats stats ABSL_GUARDED_BY(mutex);
-  std::optional<WorkerPool> pool;  // One thread; last, so that it ends first.
+  std::unique_ptr<WorkerPool> pool;  // One thread; last, so that it ends first.
 };
 
 void Recorder::State::Add(absl::Time at, std::string caller, const WireRequest& request,
@@ -88,8 +88,8 @@ absl::StatusOr<std::unique_ptr<Recorder>> Recorder::Open(std::string path,
   PODKIT_ASSIGN_OR_RETURN(auto file,
                           internal::RecordFile::Open(std::move(path), std::string(kHeadLine),
                                                      chosen.max_file_bytes, chosen.max_files));
-  state->file.emplace(std::move(file));
-  state->pool.emplace(1, chosen.max_waiting);
+  state->file = std::make_unique<internal::RecordFile>(std::move(file));
+  state->pool = std::make_unique<WorkerPool>(1, chosen.max_waiting);
   return std::unique_ptr<Recorder>(new Recorder(std::move(state)));
 }
 

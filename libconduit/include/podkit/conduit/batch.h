@@ -231,19 +231,20 @@ class Batch {
   Batch& operator=(Batch&&) = default;
 
   template <Command C>
-  BatchedResult<C> Add(const typename C::Arguments& arguments = {}, BatchedOptions options = {}) {
-    return AddTarget<C>({}, arguments, std::move(options));
+  BatchedResult<C> Add(const typename C::Arguments& arguments = {},
+                       const BatchedOptions& options = {}) {
+    return AddTarget<C>({}, arguments, options);
   }
   template <Command C>
   BatchedResult<C> AddTarget(const TargetOf<C>& target, const typename C::Arguments& arguments = {},
-                             BatchedOptions options = {}) {
+                             const BatchedOptions& options = {}) {
     CheckCommand<C>();
     BatchedResult<C> call(state_, state_->calls.size());
     state_->calls.push_back(
         {.info = C::kInfo,
          .schema = &SchemaOf<C>,
          .members = internal::EncodeCall<C>(target, arguments),
-         .options = std::move(options),
+         .options = options,
          .uses = {},
          .problem = {},
          .take = [result = call.result_](std::string_view pod, absl::StatusOr<JsonDocument> reply) {

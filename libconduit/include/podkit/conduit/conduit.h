@@ -178,12 +178,15 @@ class Conduit {
 
   void Register(const CommandInfo& info, std::vector<std::string_view> errors,
                 CommandSchema (*schema)(), const HandleOptions& options, Responder responder);
-  // Sends a call whose own members are `envelope`, an object; `done` gets the document of a reply
-  // whose result is "ok", or the error that it holds. `batch`: the calls that go with it, if any.
-  void Exchange(std::string_view pod, const CommandInfo& info, CommandSchema (*schema)(),
-                std::string envelope, const CallOptions& options,
-                std::function<void(absl::StatusOr<JsonDocument>)> done,
-                std::shared_ptr<internal::OutgoingBatch> batch = nullptr);
+  struct Asked {
+    CommandInfo info;
+    CommandSchema (*schema)();
+    std::string members;                                       // The call's own ones, as an object.
+    std::shared_ptr<internal::OutgoingBatch> batch = nullptr;  // The calls that go with it, if any.
+  };
+  // `done` gets the document of a reply whose result is "ok", or the error that it holds.
+  void Exchange(std::string_view pod, Asked asked, const CallOptions& options,
+                std::function<void(absl::StatusOr<JsonDocument>)> done);
   internal::GreeterOptions HowToMeet();
   template <Command C>
   static absl::StatusOr<typename C::Response> DecodeReply(std::string_view pod,
@@ -254,7 +257,7 @@ void Conduit::Start(std::string_view pod, const TargetOf<C>& target,
                     const typename C::Arguments& arguments, const CallOptions& options,
                     std::function<void(absl::StatusOr<typename C::Response>)> done) {
   CheckCommand<C>();
-  Exchange(pod, C::kInfo, &SchemaOf<C>, internal::EncodeCall<C>(target, arguments), options,
+  Exchange(pod, {C::kInfo, &SchemaOf<C>, internal::EncodeCall<C>(target, arguments)}, options,
            [pod = std::string(pod), done = std::move(done)](absl::StatusOr<JsonDocument> reply) {
              done(DecodeReply<C>(pod, std::move(reply)));
            });
