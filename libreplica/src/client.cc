@@ -111,7 +111,7 @@ class ReplicaClient::Impl {
         caller_({.ca_file = options_.ca_file, .connect_timeout = options_.connect_timeout}) {}
 
   // One request; `data` are the bytes of its chunks.
-  BatchResult Send(ControlMessage message, const std::vector<std::string_view>& data,
+  BatchResult Send(const ControlMessage& message, const std::vector<std::string_view>& data,
                    absl::Time deadline);
   // Of a path of the gateway.
   absl::StatusOr<HttpAnswer> Read(std::string_view method, const std::string& path,
@@ -224,7 +224,7 @@ absl::Status ReplicaClient::Impl::Judge(const ControlReply& reply, const HttpAns
   return absl::OkStatus();
 }
 
-BatchResult ReplicaClient::Impl::Send(ControlMessage message,
+BatchResult ReplicaClient::Impl::Send(const ControlMessage& message,
                                       const std::vector<std::string_view>& data,
                                       absl::Time deadline) {
   BatchResult batch{.results = std::vector<ChunkResult>(message.chunks.size()), .status = {}};
@@ -365,7 +365,7 @@ BatchResult ReplicaClient::Put(const std::vector<ChunkToPut>& chunks, const PutO
       bytes += size;
       ++next;
     }
-    if (!Take(impl_->Send(std::move(message), data, deadline), first, &batch)) return batch;
+    if (!Take(impl_->Send(message, data, deadline), first, &batch)) return batch;
     first = next;
   }
   return batch;
@@ -399,7 +399,7 @@ BatchResult ReplicaClient::Delete(const std::vector<ChunkRef>& chunks, absl::Tim
       chunks, impl_->options().max_request_chunks, [&](std::vector<ControlChunk> part) {
         ControlMessage message = impl_->NewMessage(Operation::kDelete, part.front().name.volume);
         message.chunks = std::move(part);
-        return impl_->Send(std::move(message), {}, deadline);
+        return impl_->Send(message, {}, deadline);
       });
 }
 
@@ -408,7 +408,7 @@ BatchResult ReplicaClient::Lacking(const std::vector<ChunkRef>& chunks, absl::Ti
       chunks, impl_->options().max_request_chunks, [&](std::vector<ControlChunk> part) {
         ControlMessage message = impl_->NewMessage(Operation::kLacking, part.front().name.volume);
         message.chunks = std::move(part);
-        BatchResult batch = impl_->Send(std::move(message), {}, deadline);
+        BatchResult batch = impl_->Send(message, {}, deadline);
         // A conflict is an answer here, not an error.
         if (ErrorOf(batch.status) == ClientError::kConflict) batch.status = absl::OkStatus();
         return batch;
@@ -426,7 +426,7 @@ absl::Status ReplicaClient::Rename(const std::string& volume, const std::string&
     message.chunks.push_back(ToControl(*manifest));
     data.push_back(manifest->bytes);
   }
-  return impl_->Send(std::move(message), data, deadline).status;
+  return impl_->Send(message, data, deadline).status;
 }
 
 absl::StatusOr<std::string> ReplicaClient::Get(const ChunkName& name, const ChunkHash& hash,

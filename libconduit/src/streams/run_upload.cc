@@ -87,9 +87,9 @@ absl::Status Upload::Begin() {
   const auto answer = window_.Next(&landed);
   uint64_t next = 0;
   if (answer.ok()) {
-    if (answer->result) {
+    if (const auto& result = answer->result; result) {
       done_ = true;
-      result_ = *answer->result;
+      result_ = *result;
       return absl::OkStatus();
     }
     next = answer->next;
@@ -110,9 +110,9 @@ absl::Status Upload::Await() {
   const auto answer = window_.Next(&landed);
   if (answer.ok()) {
     if (options_->progress) options_->progress(answer->next);
-    if (answer->result) {
+    if (const auto& result = answer->result; result) {
       done_ = true;
-      result_ = *answer->result;
+      result_ = *result;
     }
     return absl::OkStatus();
   }
