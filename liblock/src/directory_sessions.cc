@@ -90,6 +90,7 @@ absl::StatusOr<std::vector<Grant>> DirectoryState::GrantsOf(Moment now,
   Advance(now);
   PODKIT_ASSIGN_OR_RETURN(const Session* const found, FindSession(session));
   std::vector<Grant> grants;
+  grants.reserve(found->held.size());
   for (const std::string& name : found->held) {
     grants.push_back(GrantOf(stores_.find(name)->second.row));
   }

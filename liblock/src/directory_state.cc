@@ -14,7 +14,7 @@ Grant GrantOf(const StoreRow& row) {
 }
 
 DirectoryState::DirectoryState(DirectoryLimits limits, std::string incarnation,
-                               DurableState durable, Moment now)
+                               DurableState&& durable, Moment now)
     : limits_(limits),
       incarnation_(std::move(incarnation)),
       now_(now),

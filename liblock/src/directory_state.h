@@ -43,7 +43,8 @@ using WaiterId = int64_t;
 class DirectoryState {
  public:
   // `incarnation` tells this object from every other that continues the same durable state.
-  DirectoryState(DirectoryLimits limits, std::string incarnation, DurableState durable, Moment now);
+  DirectoryState(DirectoryLimits limits, std::string incarnation, DurableState&& durable,
+                 Moment now);
 
   // Each method first does what became due: sessions end, waits end, stores are woken.
 

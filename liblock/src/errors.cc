@@ -81,9 +81,9 @@ std::string Message(const LockErrorDetails& details, const ErrorKind& kind, std:
   if (!details.store.empty()) message = fmt::format("store '{}': ", details.store);
   message += kind.text;
   std::string facts;
-  const auto add = [&facts](std::string fact) {
+  const auto add = [&facts](std::string_view fact) {
     if (!facts.empty()) facts += ", ";
-    facts += std::move(fact);
+    facts += fact;
   };
   if (!details.holder.empty()) add(fmt::format("host '{}'", details.holder));
   if (details.token != 0) add(fmt::format("token {}", details.token));

@@ -135,16 +135,19 @@ absl::Status JournaledDirectory::AwaitDurable() {
 
 absl::StatusOr<Grant> JournaledDirectory::AwaitAnswer(
     absl::StatusOr<DirectoryState::AcquireAnswer> answer) {
-  if (!answer.ok() || answer->grant) {
+  if (!answer.ok()) {
     PODKIT_RETURN_IF_ERROR(AwaitDurable());
-    if (!answer.ok()) return std::move(answer).status();
-    return *std::move(answer->grant);
+    return std::move(answer).status();
+  }
+  if (std::optional<Grant>& grant = answer->grant; grant) {
+    PODKIT_RETURN_IF_ERROR(AwaitDurable());
+    return *std::move(grant);
   }
   Caller self;
   queued_.emplace(answer->waiter, &self);
   while (!self.done) self.wake.Wait(&mutex_);
-  if (!self.status.ok()) return self.status;
-  return *std::move(self.grant);
+  if (self.status.ok() && self.grant) return *std::move(self.grant);
+  return self.status;
 }
 
 void JournaledDirectory::Answer(Answers answers, const absl::Status& status) {

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -218,7 +219,8 @@ class SqliteJournal final : public Journal {
 
   absl::Status Open() {
     PODKIT_RETURN_IF_ERROR(Guard(path_, [this] {
-      connection_.emplace(path_, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs);
+      connection_ = std::make_unique<SQLite::Database>(
+          path_, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs);
       sqlite3_db_config(connection_->getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
       connection_->exec(kSettings);
       return Migrate();
@@ -226,7 +228,8 @@ class SqliteJournal final : public Journal {
     return Guard(path_, [this] {
       PrepareStatements();
       MutexLock lock(&readers_mutex_);
-      reader_.emplace(path_, SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs);
+      reader_ = std::make_unique<SQLite::Database>(
+          path_, SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs);
       return absl::OkStatus();
     });
   }
@@ -298,14 +301,19 @@ class SqliteJournal final : public Journal {
 
   void PrepareStatements() {
     SQLite::Database& database = *connection_;
-    set_revision_.emplace(database, "UPDATE directory SET revision = ?, checksum = ?");
-    put_session_.emplace(database, "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?)");
-    drop_session_.emplace(database, "DELETE FROM session WHERE id = ?");
-    put_store_.emplace(database,
-                       "INSERT OR REPLACE INTO store VALUES "
-                       "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    drop_store_.emplace(database, "DELETE FROM store WHERE name = ?");
-    add_audit_.emplace(database, "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    set_revision_ = std::make_unique<SQLite::Statement>(
+        database, "UPDATE directory SET revision = ?, checksum = ?");
+    put_session_ = std::make_unique<SQLite::Statement>(
+        database, "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?)");
+    drop_session_ =
+        std::make_unique<SQLite::Statement>(database, "DELETE FROM session WHERE id = ?");
+    put_store_ =
+        std::make_unique<SQLite::Statement>(database,
+                                            "INSERT OR REPLACE INTO store VALUES "
+                                            "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    drop_store_ = std::make_unique<SQLite::Statement>(database, "DELETE FROM store WHERE name = ?");
+    add_audit_ = std::make_unique<SQLite::Statement>(
+        database, "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   }
 
   template <typename Bind>
@@ -402,16 +410,16 @@ class SqliteJournal final : public Journal {
 
   const std::string path_;
   const UniqueFd lock_;
-  std::optional<SQLite::Database> connection_;
+  std::unique_ptr<SQLite::Database> connection_;
   // Declared after the connection, which must be closed last.
-  std::optional<SQLite::Statement> set_revision_;
-  std::optional<SQLite::Statement> put_session_;
-  std::optional<SQLite::Statement> drop_session_;
-  std::optional<SQLite::Statement> put_store_;
-  std::optional<SQLite::Statement> drop_store_;
-  std::optional<SQLite::Statement> add_audit_;
+  std::unique_ptr<SQLite::Statement> set_revision_;
+  std::unique_ptr<SQLite::Statement> put_session_;
+  std::unique_ptr<SQLite::Statement> drop_session_;
+  std::unique_ptr<SQLite::Statement> put_store_;
+  std::unique_ptr<SQLite::Statement> drop_store_;
+  std::unique_ptr<SQLite::Statement> add_audit_;
   Mutex readers_mutex_;
-  std::optional<SQLite::Database> reader_ ABSL_GUARDED_BY(readers_mutex_);
+  std::unique_ptr<SQLite::Database> reader_ ABSL_GUARDED_BY(readers_mutex_);
 };
 
 }  // namespace

@@ -59,7 +59,7 @@ absl::Status Put(const UniqueFd& file, const std::string& temporary, std::string
 
 absl::StatusOr<std::string> ReadAll(const std::string& path, int fd, size_t max_bytes) {
   std::string text;
-  std::array<char, 16 * 1024> buffer;
+  std::array<char, size_t{16} * 1024> buffer;
   for (;;) {
     const ssize_t got = read(fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;

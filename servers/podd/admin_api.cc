@@ -69,6 +69,7 @@ AdminAnswer ListGroups(const AdminCall& call) {
 AdminAnswer ListMessages(const AdminCall& call) {
   PODKIT_ASSIGN_OR_RETURN(const auto pending, call.store().PendingMessages());
   std::vector<MessageEntry> entries;
+  entries.reserve(pending.size());
   for (const store::PendingMessage& message : pending) {
     entries.push_back({.id = message.id,
                        .from = message.from_uid,

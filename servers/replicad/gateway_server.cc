@@ -75,12 +75,12 @@ absl::StatusOr<std::shared_ptr<DriverProcesses>> StartDriver(const ReplicadConfi
   return std::shared_ptr<DriverProcesses>(*std::move(started));
 }
 
-replica::GatewayOptions MakeGatewayOptions(const ReplicadConfig& config, replica::SigningKey key,
-                                           const Log& log) {
+replica::GatewayOptions MakeGatewayOptions(const ReplicadConfig& config,
+                                           const replica::SigningKey& key, const Log& log) {
   replica::GatewayOptions options;
   options.id = config.gateway;
   options.folder = DataFolder(config);
-  options.key = std::move(key);
+  options.key = key;
   options.limits.max_chunk_bytes = config.max_chunk_bytes;
   options.limits.max_data_bytes = config.memory_bytes;
   options.memory_bytes = config.memory_bytes;
@@ -173,13 +173,13 @@ struct GatewayServer::Parts {
 absl::Status GatewayServer::Parts::OpenGateway() {
   PODKIT_RETURN_IF_ERROR(MakeFolder(config.data));
   if (OwnsKey(config)) PODKIT_RETURN_IF_ERROR(EnsureSecret(config.key_file));
-  PODKIT_ASSIGN_OR_RETURN(replica::SigningKey key, ReadSigningKey(config.key_file));
+  PODKIT_ASSIGN_OR_RETURN(const replica::SigningKey key, ReadSigningKey(config.key_file));
   public_key = key.public_key().Hex();
   PODKIT_ASSIGN_OR_RETURN(auto writers, ReadWritersFile(config.writers_file));
   PODKIT_ASSIGN_OR_RETURN(auto started_driver, StartDriver(config, log));
   set_driver(started_driver);
   PODKIT_ASSIGN_OR_RETURN(gateway,
-                          replica::Gateway::Open(MakeGatewayOptions(config, std::move(key), log),
+                          replica::Gateway::Open(MakeGatewayOptions(config, key, log),
                                                  std::move(started_driver), std::move(writers)));
   watch = std::make_unique<DriverWatch>(
       DriverWatchOptions{.driver = [this] { return driver(); },
