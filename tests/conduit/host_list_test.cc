@@ -5,6 +5,7 @@
 #include <fstream>
 #include <random>
 
+#include "common/mutex.h"
 #include "podkit/conduit/discovery.h"
 #include "tests/support/catch.h"
 #include "tests/support/free_port.h"
@@ -152,12 +153,19 @@ TEST_CASE("A URL gives its list when that has changed", "[conduit][discovery][ht
 }
 
 TEST_CASE("A URL that answers otherwise gives no list", "[conduit][discovery][http]") {
+  Mutex mutex;
   LoopbackReply reply;
-  LoopbackServer server([&](const LoopbackRequest&) { return reply; });
+  LoopbackServer server([&](const LoopbackRequest&) {
+    MutexLock lock(&mutex);
+    return reply;
+  });
   const auto source = ValueOf(
       HostListUrl(server.address(), {.timeout = absl::Milliseconds(200), .max_bytes = 100}));
   const auto error = [&](LoopbackReply answer) {
-    reply = std::move(answer);
+    {
+      MutexLock lock(&mutex);
+      reply = std::move(answer);
+    }
     return source->Fetch("", {}).status();
   };
   CHECK(error({.status = 503}) == absl::UnavailableError("it answered with HTTP status 503"));

@@ -124,7 +124,7 @@ TEST_CASE("A file is attached to a shared event from either pod, and read from b
 }
 
 // Attaches a file of two parts through pod B until that fails; adds the managed id of each that was
-// acknowledged, with what makes its bytes.
+// acknowledged, with what makes its bytes. On a thread of its own, so without assertions.
 void AttachUntilItFails(podctl::PodClient& api, std::vector<std::pair<std::string, uint32_t>>* done,
                         uint32_t* seed, std::atomic<int>* requests) {
   const std::vector<std::string> object = {"homes",      "emma",    "collections",
@@ -147,7 +147,7 @@ void AttachUntilItFails(podctl::PodClient& api, std::vector<std::pair<std::strin
                                    .body = part});
       if (!reply.ok()) return;
       ++*requests;
-      write.parts.push_back(ValueOf(conduit::FromJson<store::UploadedPart>(*reply)));
+      write.parts.push_back(conduit::FromJson<store::UploadedPart>(*reply).value());
     }
     const auto reply = api.Call({.method = "POST",
                                  .path = below("attachments"),
@@ -155,7 +155,7 @@ void AttachUntilItFails(podctl::PodClient& api, std::vector<std::pair<std::strin
                                  .body = conduit::ToJson(write)});
     if (!reply.ok()) return;
     ++*requests;
-    const auto result = ValueOf(conduit::FromJson<AttachmentResult>(*reply));
+    const auto result = conduit::FromJson<AttachmentResult>(*reply).value();
     done->emplace_back(result.attachment.managed_id, mine);
   }
 }
@@ -169,10 +169,8 @@ TEST_CASE("Whenever the owner's pod is killed, no attachment is lost, torn or wi
   for (int round = 0; round < kRounds; ++round) {
     const size_t before = done.size();
     std::atomic<int> requests = 0;
-    std::thread attacher([&] {
-      const auto api = bed.pods.Api("B");
-      AttachUntilItFails(*api, &done, &seed, &requests);
-    });
+    const auto api = bed.pods.Api("B");
+    std::thread attacher([&] { AttachUntilItFails(*api, &done, &seed, &requests); });
     // At another moment of its work in each round.
     Eventually("some parts are there", [&] { return requests > round; });
     bed.pods.Kill("A");
