@@ -33,8 +33,13 @@ absl::Status WriteLock::Core::CheckHeld() {
 
 absl::Status WriteLock::Core::CheckWritable() {
   PODKIT_RETURN_IF_ERROR(CheckHeld());
-  MutexLock lock(&mutex);
-  return ending > 0 || unsure_release || unsure_hand_over ? InJeopardy() : absl::OkStatus();
+  bool in_jeopardy = false;
+  {
+    MutexLock lock(&mutex);
+    in_jeopardy = ending > 0 || unsure_release || unsure_hand_over;
+  }
+  // Not under `mutex`: a session has its own when it takes a lock away.
+  return in_jeopardy ? InJeopardy() : absl::OkStatus();
 }
 
 absl::Status WriteLock::Core::InJeopardy() const {
