@@ -48,18 +48,6 @@ size_t Utf8PrefixLength(std::string_view text) {
   return i;
 }
 
-std::string RepairUtf8(std::string_view text) {
-  std::string repaired;
-  repaired.reserve(text.size());
-  for (;;) {
-    const size_t good = Utf8PrefixLength(text);
-    repaired.append(text.substr(0, good));
-    if (good == text.size()) return repaired;
-    repaired.append("\xef\xbf\xbd");
-    text.remove_prefix(good + 1);
-  }
-}
-
 std::string ForLog(std::string_view text, size_t max_bytes) {
   const bool cut = text.size() > max_bytes;
   std::string line = RepairUtf8(text.substr(0, max_bytes));
@@ -71,6 +59,18 @@ std::string ForLog(std::string_view text, size_t max_bytes) {
 }
 
 }  // namespace internal
+
+std::string RepairUtf8(std::string_view text) {
+  std::string repaired;
+  repaired.reserve(text.size());
+  for (;;) {
+    const size_t good = internal::Utf8PrefixLength(text);
+    repaired.append(text.substr(0, good));
+    if (good == text.size()) return repaired;
+    repaired.append("\xef\xbf\xbd");
+    text.remove_prefix(good + 1);
+  }
+}
 
 bool IsUtf8(std::string_view text) { return internal::Utf8PrefixLength(text) == text.size(); }
 

@@ -6,13 +6,12 @@
 #include <string>
 #include <string_view>
 
+#include "podkit/conduit/utf8.h"
+
 namespace podkit::conduit::internal {
 
 // The length of the longest well-formed prefix of `text`.
 size_t Utf8PrefixLength(std::string_view text);
-
-// `text` with U+FFFD in place of what is not UTF-8.
-std::string RepairUtf8(std::string_view text);
 
 // `text` fit for one line of a log: at most `max_bytes`, UTF-8, without control characters.
 std::string ForLog(std::string_view text, size_t max_bytes = 512);
