@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "common/text.h"
@@ -13,20 +12,6 @@
 
 namespace podkit::servers {
 namespace {
-
-// Names and values of the query, decoded.
-std::vector<std::pair<std::string, std::string>> QueryOf(std::string_view target) {
-  std::vector<std::pair<std::string, std::string>> query;
-  const size_t mark = target.find('?');
-  if (mark == std::string_view::npos) return query;
-  for (const std::string_view pair : SplitText(target.substr(mark + 1), '&')) {
-    if (pair.empty()) continue;
-    const size_t equals = std::min(pair.find('='), pair.size());
-    query.emplace_back(PercentDecode(pair.substr(0, equals), true),
-                       PercentDecode(pair.substr(std::min(equals + 1, pair.size())), true));
-  }
-  return query;
-}
 
 absl::Status NoSuchParameter(const std::string& name, std::string_view parameters) {
   if (parameters.empty()) {
@@ -45,7 +30,7 @@ absl::Status CheckRequest(const HttpRequest& request, std::string_view parameter
   }
   const auto known = SplitText(parameters, ' ');
   std::vector<std::string> seen;
-  for (const auto& [name, value] : QueryOf(request.target)) {
+  for (const auto& [name, value] : request.QueryParameters()) {
     if (name.empty() || std::ranges::find(known, name) == known.end()) {
       return NoSuchParameter(name, parameters);
     }

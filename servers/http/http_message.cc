@@ -128,14 +128,22 @@ std::string_view HttpRequest::Param(std::string_view name) const {
   return {};
 }
 
-std::optional<std::string> HttpRequest::Query(std::string_view name) const {
+std::vector<std::pair<std::string, std::string>> HttpRequest::QueryParameters() const {
+  std::vector<std::pair<std::string, std::string>> parameters;
   const size_t mark = target.find('?');
-  if (mark == std::string::npos) return std::nullopt;
+  if (mark == std::string::npos) return parameters;
   for (const std::string_view pair : SplitText(std::string_view(target).substr(mark + 1), '&')) {
-    const size_t equals = pair.find('=');
-    if (PercentDecode(pair.substr(0, equals), true) != name) continue;
-    if (equals == std::string_view::npos) return std::string();
-    return PercentDecode(pair.substr(equals + 1), true);
+    if (pair.empty()) continue;
+    const size_t equals = std::min(pair.find('='), pair.size());
+    parameters.emplace_back(PercentDecode(pair.substr(0, equals), true),
+                            PercentDecode(pair.substr(std::min(equals + 1, pair.size())), true));
+  }
+  return parameters;
+}
+
+std::optional<std::string> HttpRequest::Query(std::string_view name) const {
+  for (auto& [known, value] : QueryParameters()) {
+    if (known == name) return std::move(value);
   }
   return std::nullopt;
 }

@@ -61,6 +61,8 @@ struct HttpRequest {
   std::string_view Param(std::string_view name) const;
   // The first value of `name` in the query, decoded ('+' is a space).
   std::optional<std::string> Query(std::string_view name) const;
+  // All of them, names and values decoded, in their order.
+  std::vector<std::pair<std::string, std::string>> QueryParameters() const;
 };
 
 // A part of an open file, sent as it is. It is read on an io thread: it should be in memory, and
