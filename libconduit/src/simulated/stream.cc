@@ -117,15 +117,15 @@ void SimulatedConnection::Deliver(int end) {
   while (network != nullptr && !to.receiving && !from.flights.empty() &&
          from.flights.front().arrival <= network->Now() &&
          !network->Blocked(from.address, to.address)) {
-    Flight flight = std::move(from.flights.front());
+    const Flight flight = std::move(from.flights.front());
     from.flights.pop_front();
     from.in_flight -= flight.bytes.size();
-    Arrive(end, std::move(flight));
+    Arrive(end, flight);
   }
   if (from.speaks) CollectSoon(end);
 }
 
-void SimulatedConnection::Arrive(int end, Flight flight) {
+void SimulatedConnection::Arrive(int end, const Flight& flight) {
   const auto network = network_.lock();
   End& receiver = At(1 - end);
   if (receiver.user == nullptr) {

@@ -72,7 +72,7 @@ class SimulatedConnection : public std::enable_shared_from_this<SimulatedConnect
   void DeliverAt(int end, absl::Time when);
   // What `end` sent, as far as it has arrived.
   void Deliver(int end);
-  void Arrive(int end, Flight flight);
+  void Arrive(int end, const Flight& flight);
   void Receive(End& receiver, std::string_view bytes);
   void Finish(int end, const absl::Status& why);
 
