@@ -12,6 +12,8 @@
 namespace podkit::replica {
 namespace {
 
+constexpr int kVersion = 1;  // Of the schema.
+
 absl::Status FromSqlite(const SQLite::Exception& error, std::string_view path) {
   const std::string text = fmt::format("catalog {}: {}", path, error.what());
   switch (error.getErrorCode()) {
@@ -20,6 +22,8 @@ absl::Status FromSqlite(const SQLite::Exception& error, std::string_view path) {
       return absl::DataLossError(text);
     case SQLITE_FULL:
       return absl::ResourceExhaustedError(text);
+    case SQLITE_SCHEMA:
+      return absl::FailedPreconditionError(text);
     case SQLITE_BUSY:
       return absl::UnavailableError(text);
     default:
@@ -38,26 +42,23 @@ class Catalog::Connection {
  public:
   explicit Connection(const std::string& path)
       : database_(Prepared(path)),
-        find_(database_, "SELECT hash, size FROM chunks WHERE key = ?"),
-        put_(database_, "INSERT OR REPLACE INTO chunks (key, hash, size) VALUES (?, ?, ?)"),
+        find_(database_, "SELECT hash, size, damage FROM chunks WHERE key = ?"),
+        put_(database_,
+             "INSERT OR REPLACE INTO chunks (key, hash, size, damage) VALUES (?, ?, ?, ?)"),
         remove_(database_, "DELETE FROM chunks WHERE key = ?") {}
 
   std::optional<Entry> Find(const std::string& key) {
     find_.reset();
     find_.bindNoCopy(1, key);
     std::optional<Entry> entry;
-    if (find_.executeStep()) {
-      const SQLite::Column hash = find_.getColumn(0);
-      entry.emplace();
-      if (hash.getBytes() != static_cast<int>(ChunkHash::kSize)) {
-        throw SQLite::Exception("a hash of wrong size", SQLITE_CORRUPT);
-      }
-      std::copy_n(static_cast<const uint8_t*>(hash.getBlob()), ChunkHash::kSize,
-                  entry->hash.bytes.begin());
-      entry->size = static_cast<uint64_t>(find_.getColumn(1).getInt64());
-    }
+    if (find_.executeStep()) entry = EntryAt(find_, 0);
     find_.reset();  // Ends the read transaction.
     return entry;
+  }
+
+  uint64_t Damaged() {
+    return static_cast<uint64_t>(
+        database_.execAndGet("SELECT count(*) FROM chunks WHERE damage > 0").getInt64());
   }
 
   void Apply(const std::vector<Change*>& changes) {
@@ -69,6 +70,7 @@ class Catalog::Connection {
       if (change->entry) {
         statement.bind(2, change->entry->hash.bytes.data(), static_cast<int>(ChunkHash::kSize));
         statement.bind(3, static_cast<int64_t>(change->entry->size));
+        statement.bind(4, static_cast<int>(change->entry->damage));
       }
       statement.exec();
       statement.reset();
@@ -77,13 +79,49 @@ class Catalog::Connection {
   }
 
  private:
+  // Three columns from `first` on.
+  static Entry EntryAt(SQLite::Statement& row, int first) {
+    const SQLite::Column hash = row.getColumn(first);
+    const int damage = row.getColumn(first + 2).getInt();
+    if (hash.getBytes() != static_cast<int>(ChunkHash::kSize) || damage < 0 ||
+        damage > static_cast<int>(ChunkDamage::kOtherBytes)) {
+      throw SQLite::Exception("a row that no gateway wrote", SQLITE_CORRUPT);
+    }
+    Entry entry;
+    std::copy_n(static_cast<const uint8_t*>(hash.getBlob()), ChunkHash::kSize,
+                entry.hash.bytes.begin());
+    entry.size = static_cast<uint64_t>(row.getColumn(first + 1).getInt64());
+    entry.damage = static_cast<ChunkDamage>(damage);
+    return entry;
+  }
+
   static SQLite::Database Prepared(const std::string& path) {
     SQLite::Database database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 5000);
-    database.exec(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-        "CREATE TABLE IF NOT EXISTS chunks (key TEXT PRIMARY KEY, hash BLOB NOT NULL,"
-        " size INTEGER NOT NULL) STRICT, WITHOUT ROWID");
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    Upgrade(&database);
     return database;
+  }
+
+  static void Upgrade(SQLite::Database* database) {
+    if (VersionOf(database) == kVersion) return;
+    SQLite::Transaction transaction(*database, SQLite::TransactionBehavior::IMMEDIATE);
+    const int version = VersionOf(database);
+    if (version > kVersion) {
+      throw SQLite::Exception("a newer version of this gateway wrote it", SQLITE_SCHEMA);
+    }
+    if (version < 1) {  // The first form had no version.
+      database->exec(
+          "CREATE TABLE IF NOT EXISTS chunks (key TEXT PRIMARY KEY, hash BLOB NOT NULL,"
+          " size INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+          "ALTER TABLE chunks ADD COLUMN damage INTEGER NOT NULL DEFAULT 0;"
+          "CREATE INDEX damaged_chunks ON chunks (damage) WHERE damage > 0");
+    }
+    database->exec(fmt::format("PRAGMA user_version = {}", kVersion));
+    transaction.commit();
+  }
+
+  static int VersionOf(SQLite::Database* database) {
+    return database->execAndGet("PRAGMA user_version").getInt();
   }
 
   SQLite::Database database_;
@@ -121,17 +159,26 @@ absl::StatusOr<std::unique_ptr<Catalog::Connection>> Catalog::TakeReader() {
   }
 }
 
-absl::StatusOr<std::optional<Catalog::Entry>> Catalog::Find(const std::string& key) {
+template <typename Ask>
+auto Catalog::Read(const Ask& ask) -> absl::StatusOr<decltype(ask(nullptr))> {
   PODKIT_ASSIGN_OR_RETURN(auto reader, TakeReader());
-  std::optional<Entry> entry;
+  decltype(ask(nullptr)) answer;
   try {
-    entry = reader->Find(key);
+    answer = ask(reader.get());
   } catch (const SQLite::Exception& error) {
     return FromSqlite(error, path_);
   }
   MutexLock lock(&mutex_);
   readers_.push_back(std::move(reader));
-  return entry;
+  return answer;
+}
+
+absl::StatusOr<std::optional<Catalog::Entry>> Catalog::Find(const std::string& key) {
+  return Read([&](Connection* reader) { return reader->Find(key); });
+}
+
+absl::StatusOr<uint64_t> Catalog::Damaged() {
+  return Read([](Connection* reader) { return reader->Damaged(); });
 }
 
 absl::Status Catalog::Put(const std::string& key, const Entry& entry) {

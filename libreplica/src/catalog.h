@@ -21,20 +21,27 @@ namespace podkit::replica {
 // A text that is another one for each name, and orders chunks by volume and file.
 std::string KeyOf(const ChunkName& name);
 
+// What was wrong with a chunk when the driver was last asked for it.
+enum class ChunkDamage { kNone, kLost, kOtherBytes };
+
 struct CatalogEntry {
   ChunkHash hash;
   uint64_t size = 0;
+  ChunkDamage damage = ChunkDamage::kNone;
 };
 
 class Catalog {
  public:
   using Entry = CatalogEntry;
 
-  // A SQLite file, made if missing. kDataLoss if it is damaged.
+  // A SQLite file, made if missing, brought to the newest form if older. kDataLoss if it is
+  // damaged; kFailedPrecondition if a newer version wrote it.
   static absl::StatusOr<std::unique_ptr<Catalog>> Open(const std::string& path);
   ~Catalog();
 
   absl::StatusOr<std::optional<Entry>> Find(const std::string& key);
+  // Chunks whose damage nobody has mended.
+  absl::StatusOr<uint64_t> Damaged();
   // Durable when they return.
   absl::Status Put(const std::string& key, const Entry& entry);
   absl::Status Remove(const std::string& key);
@@ -52,6 +59,9 @@ class Catalog {
 
   absl::Status Commit(Change change);
   absl::StatusOr<std::unique_ptr<Connection>> TakeReader();
+  // What `ask` gets from a connection that nobody else uses meanwhile.
+  template <typename Ask>
+  auto Read(const Ask& ask) -> absl::StatusOr<decltype(ask(nullptr))>;
 
   const std::string path_;
   std::unique_ptr<Connection> writer_;  // Of whoever commits.

@@ -258,7 +258,10 @@ GatewayCounters Gateway::counters() const {
           .cache_hits = core.cache_hits,
           .cache_misses = core.cache_misses,
           .corrupt = core.corrupt,
-          .lost = core.lost};
+          .lost = core.lost,
+          .mended = core.mended};
 }
+
+absl::StatusOr<uint64_t> Gateway::DamagedChunks() const { return impl_->core.catalog->Damaged(); }
 
 }  // namespace podkit::replica

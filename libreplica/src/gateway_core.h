@@ -43,6 +43,7 @@ struct GatewayCore {
   std::atomic<uint64_t> cache_misses = 0;
   std::atomic<uint64_t> corrupt = 0;
   std::atomic<uint64_t> lost = 0;
+  std::atomic<uint64_t> mended = 0;
 
   std::shared_ptr<ChunkDriver> driver() {
     MutexLock lock(&mutex_);
@@ -64,6 +65,16 @@ struct GatewayCore {
 };
 
 int HttpStatus(const absl::Status& why);
+
+// What a read of such a chunk is answered with.
+absl::Status ToStatus(ChunkDamage damage);
+
+// The bytes of a catalogued chunk from the driver, as they travel, with the hash that it was put
+// with. Whether they are lost or damaged, or whole again, the catalog knows when this returns. The
+// caller holds the chunk's name.
+absl::StatusOr<std::unique_ptr<MemoryFile>> FetchChunk(GatewayCore* core, const ChunkName& name,
+                                                       const std::string& path,
+                                                       const CatalogEntry& entry);
 
 std::string_view HeaderOf(const GatewayRequest& request, std::string_view name);
 

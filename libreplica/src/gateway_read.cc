@@ -1,15 +1,11 @@
 #include <algorithm>
-#include <cerrno>
 #include <optional>
-#include <span>
 #include <utility>
 
 #include "common/status_macros.h"
 #include "common/text.h"
-#include "files.h"
 #include "fmt/format.h"
 #include "gateway_core.h"
-#include "sha256.h"
 
 namespace podkit::replica {
 namespace {
@@ -18,6 +14,7 @@ namespace {
 struct Found {
   ChunkHash hash;
   uint64_t size = 0;
+  ChunkDamage damage = ChunkDamage::kNone;    // When it was last read.
   std::shared_ptr<const CachedChunk> cached;  // One of both, or none for HEAD.
   std::shared_ptr<MemoryFile> fetched;
 };
@@ -60,17 +57,17 @@ bool Matches(std::string_view if_none_match, std::string_view etag) {
 class Reader {
  public:
   Reader(GatewayCore* core, const ParsedChunkPath& path)
-      : core_(*core), path_(path), key_(KeyOf(path.name)), driver_(core->driver()) {}
+      : core_(*core), path_(path), key_(KeyOf(path.name)) {}
 
   // What the chunk is, not its bytes. kNotFound if there is none.
   absl::StatusOr<Found> Look() {
     if (core_.cache != nullptr) {
       if (auto cached = core_.cache->Find(key_))
-        return Found{cached->hash, cached->size, cached, {}};
+        return Found{cached->hash, cached->size, ChunkDamage::kNone, cached, {}};
     }
     PODKIT_ASSIGN_OR_RETURN(const auto entry, core_.catalog->Find(key_));
     if (!entry) return absl::NotFoundError("there is no such chunk");
-    return Found{entry->hash, entry->size, nullptr, nullptr};
+    return Found{entry->hash, entry->size, entry->damage, nullptr, nullptr};
   }
 
   // Gives the chunk the bytes of the range, verified: those of the cache, or all from the driver.
@@ -88,9 +85,10 @@ class Reader {
     ++core_.cache_misses;
     PODKIT_ASSIGN_OR_RETURN(const auto entry, core_.catalog->Find(key_));
     if (!entry) return absl::NotFoundError("there is no such chunk");
-    PODKIT_ASSIGN_OR_RETURN(auto file, Fetch(*entry));
+    PODKIT_ASSIGN_OR_RETURN(std::shared_ptr<MemoryFile> file,
+                            FetchChunk(&core_, path_.name, path_.fs_path, *entry));
     if (core_.cache != nullptr) core_.cache->Insert(key_, entry->hash, file->fd(), entry->size);
-    return Found{entry->hash, entry->size, nullptr, std::move(file)};
+    return Found{entry->hash, entry->size, ChunkDamage::kNone, nullptr, std::move(file)};
   }
 
  private:
@@ -98,7 +96,7 @@ class Reader {
     if (core_.cache == nullptr) return std::nullopt;
     auto cached = core_.cache->Find(key_);
     if (cached == nullptr || !IsGood(*cached, range)) return std::nullopt;
-    return Found{cached->hash, cached->size, cached, nullptr};
+    return Found{cached->hash, cached->size, ChunkDamage::kNone, cached, nullptr};
   }
 
   bool IsGood(const CachedChunk& cached, const Range& range) {
@@ -108,56 +106,9 @@ class Reader {
     return false;
   }
 
-  absl::StatusOr<std::unique_ptr<MemoryFile>> Fetch(const Catalog::Entry& entry) {
-    PODKIT_ASSIGN_OR_RETURN(auto file, Call(DriverMethod::kRead, entry, {}));
-    if (driver_->Has(DriverMethod::kSerialize)) {
-      PODKIT_ASSIGN_OR_RETURN(const uint64_t size, SizeOf(file->fd(), "a chunk"));
-      PODKIT_ASSIGN_OR_RETURN(file, Call(DriverMethod::kSerialize, entry, {file->fd(), 0, size}));
-    }
-    PODKIT_RETURN_IF_ERROR(Verify(*file, entry));
-    return file;
-  }
-
-  absl::StatusOr<std::unique_ptr<MemoryFile>> Call(DriverMethod method, const Catalog::Entry& entry,
-                                                   const FileBytes& input) {
-    PODKIT_ASSIGN_OR_RETURN(auto file,
-                            MemoryFile::Create(core_.memory, std::max(entry.size, input.size)));
-    const DriverRequest request = {
-        .name = path_.name, .path = path_.fs_path, .hash = entry.hash.Hex()};
-    PODKIT_ASSIGN_OR_RETURN(
-        const int error, driver_->Call(method, request, input, file->fd(), core_.DriverDeadline()));
-    if (error == -ENOENT && method == DriverMethod::kRead) {
-      ++core_.lost;
-      core_.options.log(fmt::format("chunk {}: lost, the driver does not have it", key_));
-      return absl::NotFoundError("the driver does not have the chunk any more");
-    }
-    if (error != 0) {
-      return absl::InternalError(
-          fmt::format("the driver answered {} to '{}'", error, NameOf(method)));
-    }
-    PODKIT_RETURN_IF_ERROR(file->Seal());
-    return file;
-  }
-
-  absl::Status Verify(const MemoryFile& file, const Catalog::Entry& entry) {
-    PODKIT_ASSIGN_OR_RETURN(const uint64_t size, SizeOf(file.fd(), "a chunk"));
-    Sha256 hash;
-    std::string buffer(std::min<uint64_t>(size, 256 << 10), '\0');
-    for (uint64_t at = 0; at < size && size == entry.size; at += buffer.size()) {
-      const std::span<char> bytes(buffer.data(), std::min<uint64_t>(buffer.size(), size - at));
-      PODKIT_RETURN_IF_ERROR(ReadExactly(file.fd(), at, bytes, "a chunk"));
-      hash.Update({bytes.data(), bytes.size()});
-    }
-    if (size == entry.size && hash.Finish() == entry.hash) return absl::OkStatus();
-    ++core_.corrupt;
-    core_.options.log(fmt::format("chunk {}: damaged, the driver gives other bytes", key_));
-    return absl::InternalError("the chunk is damaged in the storage behind this gateway");
-  }
-
   GatewayCore& core_;
   const ParsedChunkPath& path_;
   const std::string key_;
-  const std::shared_ptr<ChunkDriver> driver_;
 };
 
 GatewayReply Headed(int status, const Found& found, bool is_private) {
@@ -190,6 +141,7 @@ absl::StatusOr<GatewayReply> Serve(GatewayCore* core, const GatewayRequest& requ
   const std::string etag = fmt::format("\"{}\"", found.hash.Hex());
   if (Matches(HeaderOf(request, "if-none-match"), etag)) return Headed(304, found, is_private);
   if (request.method == "HEAD") {
+    PODKIT_RETURN_IF_ERROR(ToStatus(found.damage));
     GatewayReply reply = Headed(200, found, is_private);
     reply.headers.emplace_back("Content-Length", fmt::format("{}", found.size));
     return reply;

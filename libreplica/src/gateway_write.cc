@@ -73,9 +73,10 @@ class Performance {
     const std::string key = KeyOf(chunk.name);
     PODKIT_ASSIGN_OR_RETURN(const auto held, core_.locks.Take(key, core_.DriverDeadline()));
     PODKIT_ASSIGN_OR_RETURN(const auto entry, core_.catalog->Find(key));
-    if (entry && control_.message.only_if_absent) already_there_ = true;
-    if (entry) {
-      const bool same = entry->hash == chunk.hash && entry->size == chunk.size;
+    const bool same = entry && entry->hash == chunk.hash && entry->size == chunk.size;
+    const bool mends = same && entry->damage != ChunkDamage::kNone;
+    if (entry && !mends) {
+      already_there_ = already_there_ || control_.message.only_if_absent;
       return ChunkResult{same ? ChunkOutcome::kPresent : ChunkOutcome::kConflict};
     }
     const DriverRequest request = RequestFor(chunk);
@@ -94,8 +95,9 @@ class Performance {
     PODKIT_ASSIGN_OR_RETURN(const int error, driver_->Call(DriverMethod::kWrite, request, bytes, -1,
                                                            core_.DriverDeadline()));
     if (error != 0) return ChunkResult{ChunkOutcome::kFailed, error};
-    PODKIT_RETURN_IF_ERROR(core_.catalog->Put(key, {chunk.hash, chunk.size}));
+    PODKIT_RETURN_IF_ERROR(core_.catalog->Put(key, {.hash = chunk.hash, .size = chunk.size}));
     ++core_.stored;
+    core_.mended += mends ? 1 : 0;
     return ChunkResult{ChunkOutcome::kStored};
   }
 
@@ -119,8 +121,9 @@ class Performance {
   absl::StatusOr<ChunkResult> Lacking(const ControlChunk& chunk) const {
     PODKIT_ASSIGN_OR_RETURN(const auto entry, core_.catalog->Find(KeyOf(chunk.name)));
     if (!entry) return ChunkResult{ChunkOutcome::kAbsent};
-    const bool other = chunk.has_hash && entry->hash != chunk.hash;
-    return ChunkResult{other ? ChunkOutcome::kConflict : ChunkOutcome::kPresent};
+    if (chunk.has_hash && entry->hash != chunk.hash) return ChunkResult{ChunkOutcome::kConflict};
+    const bool whole = entry->damage == ChunkDamage::kNone;
+    return ChunkResult{whole ? ChunkOutcome::kPresent : ChunkOutcome::kAbsent};
   }
 
   // A driver that does not care where files are is not asked.

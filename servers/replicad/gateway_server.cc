@@ -126,7 +126,8 @@ void AddDriver(const DriverProcesses& driver, MetricFamilies* to) {
   add("driver_refused_total", "Calls for which there was no worker", &Counters::refused);
 }
 
-void AddGatewayCounters(const replica::GatewayCounters& counters, MetricFamilies* to) {
+void AddGatewayCounters(const replica::Gateway& gateway, MetricFamilies* to) {
+  const replica::GatewayCounters counters = gateway.counters();
   to->Counter("gateway_chunks_stored_total", "Chunks stored").Add(counters.stored);
   to->Counter("gateway_chunks_deleted_total", "Chunks deleted").Add(counters.deleted);
   to->Counter("gateway_cache_hits_total", "Reads from the cache").Add(counters.cache_hits);
@@ -134,6 +135,11 @@ void AddGatewayCounters(const replica::GatewayCounters& counters, MetricFamilies
   to->Counter("gateway_chunks_corrupt_total", "Chunks that came back with other bytes")
       .Add(counters.corrupt);
   to->Counter("gateway_chunks_lost_total", "Chunks that did not come back").Add(counters.lost);
+  to->Counter("gateway_chunks_mended_total", "Lost or damaged chunks that were put again")
+      .Add(counters.mended);
+  if (const auto damaged = gateway.DamagedChunks(); damaged.ok()) {
+    to->Gauge("gateway_chunks_damaged", "Chunks that are lost or damaged").Add(*damaged);
+  }
 }
 
 }  // namespace
@@ -219,6 +225,8 @@ HttpResponse GatewayServer::Parts::Status() const {
   number("cache_misses", counters.cache_misses);
   number("corrupt", counters.corrupt);
   number("lost", counters.lost);
+  number("mended", counters.mended);
+  if (const auto damaged = gateway->DamagedChunks(); damaged.ok()) number("damaged", *damaged);
   json.EndObject();
   return HttpResponse::Json(200, json.Take());
 }
@@ -227,7 +235,7 @@ HttpResponse GatewayServer::Parts::Metrics() const {
   MetricFamilies families;
   AddBuild("gateway", config.gateway, started, &families);
   if (const HttpServer* server = http_counters) AddHttp(server->counters(), &families);
-  AddGatewayCounters(gateway->counters(), &families);
+  AddGatewayCounters(*gateway, &families);
   AddDriver(*driver(), &families);
   return MetricsResponse(families);
 }

@@ -1,5 +1,7 @@
 #include "podkit/replica/gateway.h"
 
+#include <SQLiteCpp/SQLiteCpp.h>
+
 #include <filesystem>
 #include <thread>
 
@@ -263,6 +265,69 @@ TEST_CASE("A chunk that the storage lost or damaged is never served", "[replica]
   CHECK(bed.Get(2).status == 404);
   CHECK(bed.gateway->counters().corrupt == 1);
   CHECK(bed.gateway->counters().lost == 1);
+  // HEAD tells what the last read found, also after a restart.
+  bed.Open();
+  CHECK(bed.Get(1, {}, "HEAD").status == 500);
+  CHECK(bed.Get(2, {}, "HEAD").status == 404);
+}
+
+TEST_CASE("What the storage lost or damaged is taken anew", "[replica][gateway][fault]") {
+  GatewayBed bed;
+  bed.Put(1, "abc");
+  bed.Put(2, "def");
+  std::ofstream(bed.storage.dir.File("v.f.0.b1.0")) << "abd";
+  std::filesystem::remove(bed.storage.dir.File("v.f.0.b2.0"));
+  bed.Get(1);
+  bed.Get(2);
+  bed.Open();  // It is remembered.
+  CHECK(testing::ValueOf(bed.gateway->DamagedChunks()) == 2);
+  ControlMessage lacking = bed.Message(Operation::kLacking);
+  GatewayBed::Add(&lacking, 1, "abc");
+  GatewayBed::Add(&lacking, 2, "def");
+  GatewayBed::Add(&lacking, 2, "other");
+  CHECK(bed.Outcomes(bed.Post(lacking)) == "absent absent conflict");
+  CHECK(bed.Outcomes(bed.Put(1, "abd")) == "conflict");
+  ControlMessage anew = bed.Message(Operation::kPut);
+  anew.only_if_absent = true;
+  GatewayBed::Add(&anew, 1, "abc");
+  CHECK(bed.Outcomes(bed.Post(anew, "abc")) == "stored");
+  CHECK(bed.Outcomes(bed.Put(2, "def")) == "stored");
+  CHECK(bed.Outcomes(bed.Put(2, "def")) == "present");
+  CHECK(bed.BytesOf(bed.Get(1)) == "abc");
+  CHECK(bed.BytesOf(bed.Get(2)) == "def");
+  CHECK(bed.gateway->counters().mended == 2);
+  CHECK(testing::ValueOf(bed.gateway->DamagedChunks()) == 0);
+}
+
+TEST_CASE("A chunk that reads whole again is not taken anew", "[replica][gateway][fault]") {
+  GatewayBed bed;
+  bed.Put(1, "abc");
+  bed.storage.Fault("read", "short");
+  CHECK(bed.Get(1).status == 500);
+  CHECK(testing::ValueOf(bed.gateway->DamagedChunks()) == 1);
+  CHECK(bed.BytesOf(bed.Get(1)) == "abc");
+  CHECK(testing::ValueOf(bed.gateway->DamagedChunks()) == 0);
+  CHECK(bed.Outcomes(bed.Put(1, "abc")) == "present");
+}
+
+TEST_CASE("A catalog of the first form is brought to the newest", "[replica][gateway]") {
+  GatewayBed bed;
+  bed.Put(1, "abc");
+  bed.gateway.reset();
+  const std::string path = bed.folder.File("catalog.db");
+  {
+    SQLite::Database catalog(path, SQLite::OPEN_READWRITE);
+    catalog.exec(
+        "DROP INDEX damaged_chunks; ALTER TABLE chunks DROP COLUMN damage;"
+        "PRAGMA user_version = 0");
+  }
+  bed.Open();
+  CHECK(bed.BytesOf(bed.Get(1)) == "abc");
+  CHECK(testing::ValueOf(bed.gateway->DamagedChunks()) == 0);
+  bed.gateway.reset();
+  SQLite::Database(path, SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 1000");
+  const auto opened = Gateway::Open(bed.options, bed.driver, bed.WritersOf());
+  CHECK(absl::IsFailedPrecondition(opened.status()));
 }
 
 TEST_CASE("A damaged cache file is fetched again", "[replica][gateway][fault]") {

@@ -2,7 +2,8 @@
 //
 // Signed requests put, delete and rename; anybody gets (docs/replica-protocol.md). What is
 // acknowledged is durable: the driver has it, and so has the catalog of what is kept here. What is
-// served is verified, against the hash that it was put with or the sums of the cache.
+// served is verified, against the hash that it was put with or the sums of the cache. A chunk that
+// the driver lost or damaged is remembered as that, and taken anew when it is put again.
 //
 // Thread-safe. Begin and Finish may touch the disk and wait for the driver: call them on a pool,
 // not where sockets are served. For a POST, Begin and Receive only compute (a signature, hashes)
@@ -82,6 +83,7 @@ struct GatewayCounters {
   uint64_t cache_misses = 0;
   uint64_t corrupt = 0;  // Chunks that came back from the driver with other bytes,
   uint64_t lost = 0;     // or not at all.
+  uint64_t mended = 0;   // Of those, the ones that were put again.
 };
 
 class Gateway {
@@ -100,6 +102,8 @@ class Gateway {
   void SetWriters(std::shared_ptr<const Writers> writers);
 
   GatewayCounters counters() const;
+  // Chunks that were lost or damaged when they were last read, and have not been put again.
+  absl::StatusOr<uint64_t> DamagedChunks() const;
 
  private:
   class Impl;
