@@ -9,7 +9,7 @@
 #include <span>
 #include <utility>
 
-#include "absl/strings/cord.h"
+#include "client_errors.h"
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "fmt/format.h"
@@ -19,52 +19,8 @@
 namespace podkit::replica {
 namespace {
 
-constexpr std::array<std::string_view, 13> kErrorNames = {
-    "Unreachable", "NoAnswer",   "Busy",         "NotAdmitted", "NotAllowed",
-    "NoSuchChunk", "Conflict",   "AlreadyThere", "TooLarge",    "DriverRefused",
-    "WrongBytes",  "NotTrusted", "Failed"};
-constexpr const char* kErrorPayload = "podkit.replica/error";
-constexpr const char* kRetryPayload = "podkit.replica/retry-after-ms";
 constexpr size_t kMaxReplyBytes = size_t{1} << 20;
 constexpr size_t kMaxShownText = 200;
-
-absl::StatusCode CodeOf(ClientError error) {
-  switch (error) {
-    case ClientError::kUnreachable:
-    case ClientError::kBusy:
-      return absl::StatusCode::kUnavailable;
-    case ClientError::kNoAnswer:
-      return absl::StatusCode::kDeadlineExceeded;
-    case ClientError::kNotAdmitted:
-    case ClientError::kNotTrusted:
-      return absl::StatusCode::kUnauthenticated;
-    case ClientError::kNotAllowed:
-      return absl::StatusCode::kPermissionDenied;
-    case ClientError::kNoSuchChunk:
-      return absl::StatusCode::kNotFound;
-    case ClientError::kConflict:
-      return absl::StatusCode::kAborted;
-    case ClientError::kAlreadyThere:
-      return absl::StatusCode::kAlreadyExists;
-    case ClientError::kTooLarge:
-      return absl::StatusCode::kResourceExhausted;
-    case ClientError::kWrongBytes:
-      return absl::StatusCode::kDataLoss;
-    case ClientError::kDriverRefused:
-    case ClientError::kFailed:
-      return absl::StatusCode::kInternal;
-  }
-  return absl::StatusCode::kInternal;
-}
-
-absl::Status Named(ClientError error, absl::StatusCode code, const std::string& text) {
-  absl::Status status(code, text);
-  status.SetPayload(kErrorPayload, absl::Cord(std::string(NameOf(error))));
-  return status;
-}
-absl::Status Named(ClientError error, const std::string& text) {
-  return Named(error, CodeOf(error), text);
-}
 
 std::string RandomHex() {
   std::array<char, 16> bytes;
@@ -88,22 +44,6 @@ bool IsDone(ChunkOutcome outcome, Operation operation) {
 
 }  // namespace
 
-std::string_view NameOf(ClientError error) { return kErrorNames[static_cast<size_t>(error)]; }
-
-std::optional<ClientError> ErrorOf(const absl::Status& status) {
-  const auto payload = status.GetPayload(kErrorPayload);
-  if (!payload) return std::nullopt;
-  const auto found = std::find(kErrorNames.begin(), kErrorNames.end(), std::string(*payload));
-  if (found == kErrorNames.end()) return std::nullopt;
-  return static_cast<ClientError>(found - kErrorNames.begin());
-}
-
-absl::Duration RetryAfter(const absl::Status& status) {
-  const auto payload = status.GetPayload(kRetryPayload);
-  if (!payload) return absl::ZeroDuration();
-  return absl::Milliseconds(ParseNumber<int64_t>(std::string(*payload)).value_or(0));
-}
-
 class ReplicaClient::Impl {
  public:
   explicit Impl(ReplicaClientOptions options)
@@ -112,10 +52,10 @@ class ReplicaClient::Impl {
 
   // One request; `data` are the bytes of its chunks.
   BatchResult Send(const ControlMessage& message, const std::vector<std::string_view>& data,
-                   absl::Time deadline);
+                   const CallLimits& limits);
   // Of a path of the gateway.
   absl::StatusOr<HttpAnswer> Read(std::string_view method, const std::string& path,
-                                  absl::Time deadline);
+                                  const CallLimits& limits);
 
   ControlMessage NewMessage(Operation operation, const std::string& volume) const {
     return {.operation = operation,
@@ -148,6 +88,8 @@ absl::Status ReplicaClient::Impl::FailureOf(const absl::Status& call) const {
       return Named(ClientError::kUnreachable, Says("cannot be reached: " + text));
     case absl::StatusCode::kResourceExhausted:
       return Named(ClientError::kTooLarge, Says(text));
+    case absl::StatusCode::kCancelled:
+      return Named(ClientError::kStopped, Says("what was asked may be done: " + text));
     default:
       return Named(ClientError::kNoAnswer,
                    Says("did not answer, so what was asked may be done: " + text));
@@ -172,7 +114,7 @@ absl::Status ReplicaClient::Impl::RefusalOf(const HttpAnswer& answer, std::strin
     case 503: {
       absl::Status busy = Named(ClientError::kBusy, said);
       const auto seconds = ParseNumber<uint32_t>(answer.Header("retry-after"));
-      busy.SetPayload(kRetryPayload, absl::Cord(fmt::format("{}", 1000 * seconds.value_or(1))));
+      SetRetryAfter(absl::Seconds(seconds.value_or(1)), &busy);
       return busy;
     }
     case 400:
@@ -226,7 +168,7 @@ absl::Status ReplicaClient::Impl::Judge(const ControlReply& reply, const HttpAns
 
 BatchResult ReplicaClient::Impl::Send(const ControlMessage& message,
                                       const std::vector<std::string_view>& data,
-                                      absl::Time deadline) {
+                                      const CallLimits& limits) {
   BatchResult batch{.results = std::vector<ChunkResult>(message.chunks.size()), .status = {}};
   const std::string control = EncodeControl(message);
   const std::string boundary = RandomHex();
@@ -245,7 +187,8 @@ BatchResult ReplicaClient::Impl::Send(const ControlMessage& message,
                             fmt::format("Accept: {}", kReplyType)},
                 .body = {head},
                 .max_reply_bytes = kMaxReplyBytes,
-                .deadline = deadline};
+                .deadline = limits.deadline,
+                .stop = limits.stop};
   call.body.insert(call.body.end(), data.begin(), data.end());
   call.body.emplace_back(tail);
   const auto answer = caller_.Call(call);
@@ -268,13 +211,15 @@ BatchResult ReplicaClient::Impl::Send(const ControlMessage& message,
 }
 
 absl::StatusOr<HttpAnswer> ReplicaClient::Impl::Read(std::string_view method,
-                                                     const std::string& path, absl::Time deadline) {
+                                                     const std::string& path,
+                                                     const CallLimits& limits) {
   HttpCall call{.method = std::string(method),
                 .url = options_.url + path,
                 .headers = {},
                 .body = {},
                 .max_reply_bytes = options_.max_chunk_bytes,
-                .deadline = deadline};
+                .deadline = limits.deadline,
+                .stop = limits.stop};
   if (options_.sign_reads) {
     call.headers.push_back("Authorization: " + AuthorizeRead(options_.key, options_.writer, method,
                                                              path, options_.now()));
@@ -287,6 +232,8 @@ absl::StatusOr<HttpAnswer> ReplicaClient::Impl::Read(std::string_view method,
 
 ReplicaClient::ReplicaClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ReplicaClient::~ReplicaClient() = default;
+
+const std::string& ReplicaClient::gateway() const { return impl_->options().gateway; }
 
 absl::StatusOr<std::unique_ptr<ReplicaClient>> ReplicaClient::Create(ReplicaClientOptions options) {
   if (sodium_init() < 0) return absl::InternalError("the system gives no random bytes");
@@ -347,7 +294,7 @@ ControlChunk ToControl(const ChunkToPut& chunk) {
 }  // namespace
 
 BatchResult ReplicaClient::Put(const std::vector<ChunkToPut>& chunks, const PutOptions& options,
-                               absl::Time deadline) {
+                               const CallLimits& limits) {
   BatchResult batch;
   if (!CheckNames(chunks, &batch)) return batch;
   for (size_t first = 0; first < chunks.size();) {
@@ -365,7 +312,7 @@ BatchResult ReplicaClient::Put(const std::vector<ChunkToPut>& chunks, const PutO
       bytes += size;
       ++next;
     }
-    if (!Take(impl_->Send(message, data, deadline), first, &batch)) return batch;
+    if (!Take(impl_->Send(message, data, limits), first, &batch)) return batch;
     first = next;
   }
   return batch;
@@ -394,21 +341,21 @@ BatchResult InRequests(const std::vector<ChunkRef>& chunks, size_t at_a_time, co
 
 }  // namespace
 
-BatchResult ReplicaClient::Delete(const std::vector<ChunkRef>& chunks, absl::Time deadline) {
+BatchResult ReplicaClient::Delete(const std::vector<ChunkRef>& chunks, const CallLimits& limits) {
   return InRequests(
       chunks, impl_->options().max_request_chunks, [&](std::vector<ControlChunk> part) {
         ControlMessage message = impl_->NewMessage(Operation::kDelete, part.front().name.volume);
         message.chunks = std::move(part);
-        return impl_->Send(message, {}, deadline);
+        return impl_->Send(message, {}, limits);
       });
 }
 
-BatchResult ReplicaClient::Lacking(const std::vector<ChunkRef>& chunks, absl::Time deadline) {
+BatchResult ReplicaClient::Lacking(const std::vector<ChunkRef>& chunks, const CallLimits& limits) {
   return InRequests(
       chunks, impl_->options().max_request_chunks, [&](std::vector<ControlChunk> part) {
         ControlMessage message = impl_->NewMessage(Operation::kLacking, part.front().name.volume);
         message.chunks = std::move(part);
-        BatchResult batch = impl_->Send(message, {}, deadline);
+        BatchResult batch = impl_->Send(message, {}, limits);
         // A conflict is an answer here, not an error.
         if (ErrorOf(batch.status) == ClientError::kConflict) batch.status = absl::OkStatus();
         return batch;
@@ -417,7 +364,8 @@ BatchResult ReplicaClient::Lacking(const std::vector<ChunkRef>& chunks, absl::Ti
 
 absl::Status ReplicaClient::Rename(const std::string& volume, const std::string& path,
                                    const std::string& new_path,
-                                   const std::optional<ChunkToPut>& manifest, absl::Time deadline) {
+                                   const std::optional<ChunkToPut>& manifest,
+                                   const CallLimits& limits) {
   ControlMessage message = impl_->NewMessage(Operation::kRename, volume);
   message.path = path;
   message.new_path = new_path;
@@ -426,21 +374,21 @@ absl::Status ReplicaClient::Rename(const std::string& volume, const std::string&
     message.chunks.push_back(ToControl(*manifest));
     data.push_back(manifest->bytes);
   }
-  return impl_->Send(message, data, deadline).status;
+  return impl_->Send(message, data, limits).status;
 }
 
 absl::StatusOr<std::string> ReplicaClient::Get(const ChunkName& name, const ChunkHash& hash,
-                                               absl::Time deadline) {
+                                               const CallLimits& limits) {
   PODKIT_RETURN_IF_ERROR(ValidateChunkName(name));
-  PODKIT_ASSIGN_OR_RETURN(HttpAnswer answer, impl_->Read("GET", ChunkPath(name), deadline));
+  PODKIT_ASSIGN_OR_RETURN(HttpAnswer answer, impl_->Read("GET", ChunkPath(name), limits));
   if (HashOf(answer.body) == hash) return std::move(answer.body);
   return Named(ClientError::kWrongBytes, impl_->Says(fmt::format("chunk {} has not the hash {}",
                                                                  ChunkPath(name), hash.Hex())));
 }
 
-absl::StatusOr<ChunkInfo> ReplicaClient::Look(const ChunkName& name, absl::Time deadline) {
+absl::StatusOr<ChunkInfo> ReplicaClient::Look(const ChunkName& name, const CallLimits& limits) {
   PODKIT_RETURN_IF_ERROR(ValidateChunkName(name));
-  PODKIT_ASSIGN_OR_RETURN(const HttpAnswer answer, impl_->Read("HEAD", ChunkPath(name), deadline));
+  PODKIT_ASSIGN_OR_RETURN(const HttpAnswer answer, impl_->Read("HEAD", ChunkPath(name), limits));
   std::string_view etag = answer.Header("etag");
   if (etag.size() > 2) etag = etag.substr(1, etag.size() - 2);
   const auto hash = ChunkHash::FromHex(etag);
@@ -449,8 +397,8 @@ absl::StatusOr<ChunkInfo> ReplicaClient::Look(const ChunkName& name, absl::Time 
   return Named(ClientError::kFailed, impl_->Says("the reply has no ETag or no length"));
 }
 
-absl::StatusOr<std::string> ReplicaClient::Status(absl::Time deadline) {
-  PODKIT_ASSIGN_OR_RETURN(HttpAnswer answer, impl_->Read("GET", "/status", deadline));
+absl::StatusOr<std::string> ReplicaClient::Status(const CallLimits& limits) {
+  PODKIT_ASSIGN_OR_RETURN(HttpAnswer answer, impl_->Read("GET", "/status", limits));
   return std::move(answer.body);
 }
 

@@ -31,6 +31,7 @@ struct Transfer {
   const HttpCall& call;
   HttpAnswer answer;
   bool too_large = false;
+  bool stopped = false;
   size_t piece = 0;  // Of the body: what is sent next.
   size_t in_piece = 0;
 
@@ -94,6 +95,7 @@ absl::Status Failure(CURLcode result, const Transfer& transfer) {
     return absl::ResourceExhaustedError(fmt::format(
         "{}: the reply has more than {} bytes", transfer.call.url, transfer.call.max_reply_bytes));
   }
+  if (transfer.stopped) return absl::CancelledError(transfer.call.url + ": stopped by its caller");
   switch (result) {
     case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -108,6 +110,32 @@ absl::Status Failure(CURLcode result, const Transfer& transfer) {
   }
 }
 
+struct FreeMulti {
+  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+};
+
+// As curl_easy_perform, but a stop of the call ends it.
+CURLcode PerformUntilStopped(CURLM* multi, CURL* curl, Transfer* transfer) {
+  constexpr int kLongWaitMs = 60'000;  // libcurl wakes by itself when it has something to do.
+  if (curl_multi_add_handle(multi, curl) != CURLM_OK) return CURLE_OUT_OF_MEMORY;
+  const std::stop_callback wake(transfer->call.stop, [multi] { curl_multi_wakeup(multi); });
+  CURLcode result = CURLE_OK;
+  for (int running = 1; running > 0;) {
+    transfer->stopped = transfer->call.stop.stop_requested();
+    if (transfer->stopped || curl_multi_perform(multi, &running) != CURLM_OK) {
+      result = CURLE_ABORTED_BY_CALLBACK;
+      break;
+    }
+    if (running > 0) curl_multi_poll(multi, nullptr, 0, kLongWaitMs, nullptr);
+  }
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+    if (message->msg == CURLMSG_DONE) result = message->data.result;
+  }
+  curl_multi_remove_handle(multi, curl);  // The connection stays with `multi`.
+  return result;
+}
+
 }  // namespace
 
 std::string_view HttpAnswer::Header(std::string_view name) const {
@@ -118,6 +146,7 @@ std::string_view HttpAnswer::Header(std::string_view name) const {
 }
 
 struct HttpCaller::Handle {
+  std::unique_ptr<CURLM, FreeMulti> multi{curl_multi_init()};  // Keeps the connection.
   std::unique_ptr<CURL, FreeCurl> curl{curl_easy_init()};
 };
 
@@ -148,7 +177,7 @@ absl::StatusOr<HttpAnswer> HttpCaller::Call(const HttpCall& call) {
   if (handle == nullptr) handle = std::make_unique<Handle>();
   CURL* const curl = handle->curl.get();
   HeaderList headers;
-  bool good = curl != nullptr && AddHeader(&headers, "Expect:");
+  bool good = curl != nullptr && handle->multi != nullptr && AddHeader(&headers, "Expect:");
   for (const std::string& line : call.headers) good = good && AddHeader(&headers, line);
   if (!good) return absl::UnavailableError("out of memory");
   Transfer transfer{.call = call, .answer = {}};
@@ -180,7 +209,7 @@ absl::StatusOr<HttpAnswer> HttpCaller::Call(const HttpCall& call) {
   set(CURLOPT_WRITEDATA, &transfer);
   set(CURLOPT_HEADERFUNCTION, OnHeader);
   set(CURLOPT_HEADERDATA, &transfer);
-  const CURLcode result = curl_easy_perform(curl);
+  const CURLcode result = PerformUntilStopped(handle->multi.get(), curl, &transfer);
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   if (result != CURLE_OK) return Failure(result, transfer);

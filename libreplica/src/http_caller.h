@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,6 +33,7 @@ struct HttpCall {
   std::vector<std::string_view> body;  // Pieces that follow each other; for POST and PUT.
   uint64_t max_reply_bytes = 1 << 20;  // Of the body; more is an error.
   absl::Time deadline = absl::InfiniteFuture();
+  std::stop_token stop;  // Ends the call at once, from any thread.
 };
 
 struct HttpAnswer {
@@ -49,8 +51,8 @@ class HttpCaller {
   ~HttpCaller();
 
   // What the server answered, whatever its status. kUnavailable: there is no connection, so it was
-  // asked nothing; kDeadlineExceeded, kAborted (the connection broke): it may have been asked;
-  // kResourceExhausted: the reply is too large.
+  // asked nothing; kDeadlineExceeded, kAborted (the connection broke), kCancelled (its stop): it
+  // may have been asked; kResourceExhausted: the reply is too large.
   absl::StatusOr<HttpAnswer> Call(const HttpCall& call);
 
  private:

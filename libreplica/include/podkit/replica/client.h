@@ -5,7 +5,7 @@
 // chunk that is there already is present, one that is gone is deleted.
 //
 // Thread-safe: each call has a connection of its own, which is kept for later calls. A call blocks,
-// no longer than to its deadline.
+// no longer than to its deadline or its stop.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -44,6 +46,7 @@ enum class ClientError {
   kNotTrusted,     // kUnauthenticated: the reply is not signed by the gateway, or answers another
                    // request.
   kFailed,         // kInternal: the gateway or its driver broke. May be repeated.
+  kStopped,        // kCancelled: the caller stopped it; it may have been done.
 };
 // "Unreachable", "NoAnswer", ...
 std::string_view NameOf(ClientError error);
@@ -65,6 +68,16 @@ struct ReplicaClientOptions {
   size_t max_request_chunks = 1024;
   uint64_t max_request_bytes = uint64_t{32} << 20;  // A larger chunk goes alone.
   std::function<absl::Time()> now = absl::Now;      // Of signatures.
+};
+
+// How long a call may take: a deadline is enough.
+struct CallLimits {
+  // NOLINTNEXTLINE(google-explicit-constructor): most calls have no stop.
+  CallLimits(absl::Time until, std::stop_token stopped_by = {})
+      : deadline(until), stop(std::move(stopped_by)) {}
+
+  absl::Time deadline;
+  std::stop_token stop;  // Ends the call at once, from any thread.
 };
 
 struct ChunkToPut {
@@ -103,24 +116,26 @@ class ReplicaClient {
   static absl::StatusOr<std::unique_ptr<ReplicaClient>> Create(ReplicaClientOptions options);
   ~ReplicaClient();
 
+  const std::string& gateway() const;  // Its id.
+
   // Chunks of one volume. When it says kStored or kPresent, the chunk is durable.
   BatchResult Put(const std::vector<ChunkToPut>& chunks, const PutOptions& options,
-                  absl::Time deadline);
-  BatchResult Delete(const std::vector<ChunkRef>& chunks, absl::Time deadline);
+                  const CallLimits& limits);
+  BatchResult Delete(const std::vector<ChunkRef>& chunks, const CallLimits& limits);
   // Which of these the gateway lacks: kPresent, kAbsent, or kConflict if it has other bytes.
-  BatchResult Lacking(const std::vector<ChunkRef>& chunks, absl::Time deadline);
+  BatchResult Lacking(const std::vector<ChunkRef>& chunks, const CallLimits& limits);
   // Tells the gateway that a file has another path, and hands it the manifest that goes with it.
   absl::Status Rename(const std::string& volume, const std::string& path,
                       const std::string& new_path, const std::optional<ChunkToPut>& manifest,
-                      absl::Time deadline);
+                      const CallLimits& limits);
 
   // The bytes, which have the hash.
   absl::StatusOr<std::string> Get(const ChunkName& name, const ChunkHash& hash,
-                                  absl::Time deadline);
+                                  const CallLimits& limits);
   // What the gateway says the chunk is; nobody signed it.
-  absl::StatusOr<ChunkInfo> Look(const ChunkName& name, absl::Time deadline);
+  absl::StatusOr<ChunkInfo> Look(const ChunkName& name, const CallLimits& limits);
   // What the gateway's server shows under /status, as JSON, for people.
-  absl::StatusOr<std::string> Status(absl::Time deadline);
+  absl::StatusOr<std::string> Status(const CallLimits& limits);
 
  private:
   class Impl;
