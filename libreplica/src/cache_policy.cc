@@ -6,7 +6,6 @@ namespace podkit::replica {
 namespace {
 
 constexpr int kMaxUses = 3;
-constexpr size_t kMaxGhosts = 65'536;
 
 }  // namespace
 
@@ -56,10 +55,11 @@ void CachePolicy::EvictOne(std::vector<std::string>* evicted) {
   evicted->push_back(key);
 }
 
+// No more than the cache has entries: what comes back after more than that was new is a scan, too.
 void CachePolicy::Remember(const std::string& key) {
   if (!ghosts_.insert(key).second) return;
   ghost_order_.push_back(key);
-  if (ghost_order_.size() > kMaxGhosts) {
+  while (ghost_order_.size() > std::max<size_t>(entries_.size(), 1)) {
     ghosts_.erase(ghost_order_.front());
     ghost_order_.pop_front();
   }

@@ -257,6 +257,7 @@ GatewayCounters Gateway::counters() const {
           .deleted = core.deleted,
           .cache_hits = core.cache_hits,
           .cache_misses = core.cache_misses,
+          .cache_absent = core.cache_absent,
           .corrupt = core.corrupt,
           .lost = core.lost,
           .mended = core.mended};

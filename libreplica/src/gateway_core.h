@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "absences.h"
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -27,6 +28,7 @@ struct GatewayCore {
               std::shared_ptr<const Writers> writers)
       : options(std::move(with)),
         gate(options.id, options.limits, options.max_clock_skew, options.now(), std::move(writers)),
+        absences(options.absent_for),
         memory(std::make_shared<MemoryBudget>(options.memory_bytes)),
         driver_(std::move(driver_given)) {}
 
@@ -35,12 +37,14 @@ struct GatewayCore {
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Cache> cache;  // Null: there is none.
   NameLocks locks;
+  Absences absences;
   const std::shared_ptr<MemoryBudget> memory;
 
   std::atomic<uint64_t> stored = 0;
   std::atomic<uint64_t> deleted = 0;
   std::atomic<uint64_t> cache_hits = 0;
   std::atomic<uint64_t> cache_misses = 0;
+  std::atomic<uint64_t> cache_absent = 0;
   std::atomic<uint64_t> corrupt = 0;
   std::atomic<uint64_t> lost = 0;
   std::atomic<uint64_t> mended = 0;

@@ -69,6 +69,7 @@ void Note(GatewayCore* core, const ChunkName& name, CatalogEntry entry, ChunkDam
   const std::string key = KeyOf(name);
   if (damage == ChunkDamage::kLost) {
     ++core->lost;
+    core->absences.Note(key, core->options.now());
     core->options.log(fmt::format("chunk {}: lost, the driver does not have it", key));
   }
   if (damage == ChunkDamage::kOtherBytes) {

@@ -82,6 +82,10 @@ class Reader {
       ++core_.cache_hits;
       return *std::move(found);
     }
+    if (core_.absences.Has(key_, core_.options.now())) {
+      ++core_.cache_absent;
+      return ToStatus(ChunkDamage::kLost);
+    }
     ++core_.cache_misses;
     PODKIT_ASSIGN_OR_RETURN(const auto entry, core_.catalog->Find(key_));
     if (!entry) return absl::NotFoundError("there is no such chunk");

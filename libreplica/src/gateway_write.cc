@@ -96,6 +96,7 @@ class Performance {
                                                            core_.DriverDeadline()));
     if (error != 0) return ChunkResult{ChunkOutcome::kFailed, error};
     PODKIT_RETURN_IF_ERROR(core_.catalog->Put(key, {.hash = chunk.hash, .size = chunk.size}));
+    core_.absences.Forget(key);
     ++core_.stored;
     core_.mended += mends ? 1 : 0;
     return ChunkResult{ChunkOutcome::kStored};

@@ -132,6 +132,8 @@ void AddGatewayCounters(const replica::Gateway& gateway, MetricFamilies* to) {
   to->Counter("gateway_chunks_deleted_total", "Chunks deleted").Add(counters.deleted);
   to->Counter("gateway_cache_hits_total", "Reads from the cache").Add(counters.cache_hits);
   to->Counter("gateway_cache_misses_total", "Reads from the driver").Add(counters.cache_misses);
+  to->Counter("gateway_cache_absent_total", "Reads of what the driver just did not have")
+      .Add(counters.cache_absent);
   to->Counter("gateway_chunks_corrupt_total", "Chunks that came back with other bytes")
       .Add(counters.corrupt);
   to->Counter("gateway_chunks_lost_total", "Chunks that did not come back").Add(counters.lost);

@@ -69,11 +69,24 @@ TEST_CASE("A scan throws out nothing that is in use", "[replica][cache]") {
   for (int i = 0; i < 5; ++i) CHECK(policy.Has("hot" + std::to_string(i)));
   CHECK(policy.bytes() <= 1000);
   // What comes back soon after it was thrown out stays.
-  policy.Add("scan9000", 100);
+  policy.Add("scan9993", 100);
   for (int i = 0; i < 20; ++i) policy.Add("more" + std::to_string(i), 100);
-  CHECK(policy.Has("scan9000"));
-  policy.Remove("scan9000");
-  CHECK_FALSE(policy.Has("scan9000"));
+  CHECK(policy.Has("scan9993"));
+  policy.Remove("scan9993");
+  CHECK_FALSE(policy.Has("scan9993"));
+}
+
+TEST_CASE("A scan that comes again throws out nothing that is in use", "[replica][cache]") {
+  testing::TempDir dir;
+  const auto cache = testing::ValueOf(Cache::Open(dir.path(), 64 << 10));
+  const std::string bytes(2048, 'x');
+  const auto hot = [](int i) { return "hot" + std::to_string(i); };
+  for (int i = 0; i < 10; ++i) Insert(cache.get(), hot(i), bytes);
+  for (int scan = 0; scan < 3; ++scan) {
+    for (int i = 0; i < 10; ++i) CHECK(cache->Find(hot(i)) != nullptr);
+    for (int i = 0; i < 300; ++i) Insert(cache.get(), "cold" + std::to_string(i), bytes);
+  }
+  for (int i = 0; i < 10; ++i) CHECK(cache->Find(hot(i)) != nullptr);
 }
 
 }  // namespace podkit::replica

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/replica/gateway_bed.h"
+#include "tests/support/fake_clock.h"
 
 namespace podkit::replica {
 
@@ -297,6 +298,24 @@ TEST_CASE("What the storage lost or damaged is taken anew", "[replica][gateway][
   CHECK(bed.BytesOf(bed.Get(2)) == "def");
   CHECK(bed.gateway->counters().mended == 2);
   CHECK(testing::ValueOf(bed.gateway->DamagedChunks()) == 0);
+}
+
+TEST_CASE("A driver is not asked again at once for what it does not have", "[replica][gateway]") {
+  testing::FakeClock clock(absl::Now());
+  GatewayBed bed;
+  bed.options.now = clock.function();
+  bed.Open();
+  bed.Put(1, "abc");
+  std::filesystem::remove(bed.storage.dir.File("v.f.0.b1.0"));
+  for (int i = 0; i < 3; ++i) CHECK(bed.Get(1).status == 404);
+  CHECK(bed.Reads() == 1);
+  CHECK(bed.gateway->counters().cache_absent == 2);
+  CHECK(bed.gateway->counters().lost == 1);
+  clock.Advance(absl::Seconds(5));
+  CHECK(bed.Get(1).status == 404);
+  CHECK(bed.Reads() == 2);
+  CHECK(bed.Outcomes(bed.Put(1, "abc")) == "stored");  // It is there at once.
+  CHECK(bed.BytesOf(bed.Get(1)) == "abc");
 }
 
 TEST_CASE("A chunk that reads whole again is not taken anew", "[replica][gateway][fault]") {

@@ -36,6 +36,8 @@ struct GatewayOptions {
   size_t max_control_bytes = 1 << 20;
   uint64_t memory_bytes = uint64_t{256} << 20;  // For chunks on their way; beyond it 503.
   uint64_t cache_bytes = uint64_t{1} << 30;     // Of files; 0: no cache.
+  // How long the driver is not asked again for a chunk that it just did not have.
+  absl::Duration absent_for = absl::Seconds(5);
   absl::Duration max_clock_skew = absl::Minutes(5);
   absl::Duration driver_timeout = absl::Seconds(30);  // Of one call of the driver.
   absl::Duration retry_after = absl::Seconds(1);      // What a 503 says.
@@ -81,9 +83,10 @@ struct GatewayCounters {
   uint64_t deleted = 0;
   uint64_t cache_hits = 0;
   uint64_t cache_misses = 0;
-  uint64_t corrupt = 0;  // Chunks that came back from the driver with other bytes,
-  uint64_t lost = 0;     // or not at all.
-  uint64_t mended = 0;   // Of those, the ones that were put again.
+  uint64_t cache_absent = 0;  // Reads of what the driver just did not have.
+  uint64_t corrupt = 0;       // Chunks that came back from the driver with other bytes,
+  uint64_t lost = 0;          // or not at all.
+  uint64_t mended = 0;        // Of those, the ones that were put again.
 };
 
 class Gateway {
