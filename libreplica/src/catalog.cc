@@ -7,12 +7,13 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "common/text.h"
 #include "fmt/format.h"
 
 namespace podkit::replica {
 namespace {
 
-constexpr int kVersion = 1;  // Of the schema.
+constexpr int kVersion = 2;  // Of the schema.
 
 absl::Status FromSqlite(const SQLite::Exception& error, std::string_view path) {
   const std::string text = fmt::format("catalog {}: {}", path, error.what());
@@ -38,6 +39,23 @@ std::string KeyOf(const ChunkName& name) {
                      name.kind == ChunkKind::kManifest ? "m" : "b", name.id, name.version);
 }
 
+std::optional<ChunkName> NameOfKey(std::string_view key) {
+  const auto parts = SplitText(key, '.');
+  if (parts.size() != 5 || parts[3].empty()) return std::nullopt;
+  const auto file_version = ParseNumber<uint64_t>(parts[2]);
+  const auto id = ParseNumber<uint64_t>(parts[3].substr(1));
+  const auto version = ParseNumber<uint64_t>(parts[4]);
+  if (!file_version || !id || !version) return std::nullopt;
+  ChunkName name = {.volume = std::string(parts[0]),
+                    .file = std::string(parts[1]),
+                    .file_version = *file_version,
+                    .kind = parts[3][0] == 'm' ? ChunkKind::kManifest : ChunkKind::kBlock,
+                    .id = *id,
+                    .version = *version};
+  if (!ValidateChunkName(name).ok() || KeyOf(name) != key) return std::nullopt;
+  return name;
+}
+
 class Catalog::Connection {
  public:
   explicit Connection(const std::string& path)
@@ -45,7 +63,9 @@ class Catalog::Connection {
         find_(database_, "SELECT hash, size, damage FROM chunks WHERE key = ?"),
         put_(database_,
              "INSERT OR REPLACE INTO chunks (key, hash, size, damage) VALUES (?, ?, ?, ?)"),
-        remove_(database_, "DELETE FROM chunks WHERE key = ?") {}
+        remove_(database_, "DELETE FROM chunks WHERE key = ?"),
+        next_(database_,
+              "SELECT hash, size, damage, key FROM chunks WHERE key > ? ORDER BY key LIMIT 1") {}
 
   std::optional<Entry> Find(const std::string& key) {
     find_.reset();
@@ -56,6 +76,56 @@ class Catalog::Connection {
     return entry;
   }
 
+  std::optional<std::pair<std::string, Entry>> Next(const std::string& key) {
+    next_.reset();
+    next_.bindNoCopy(1, key);
+    std::optional<std::pair<std::string, Entry>> found;
+    if (next_.executeStep()) found.emplace(next_.getColumn(3).getString(), EntryAt(next_, 0));
+    next_.reset();
+    return found;
+  }
+
+  std::optional<ScrubState> LoadScrub() {
+    SQLite::Statement row(database_,
+                          "SELECT after, running, began, ended, passes, chunks, bytes, damaged,"
+                          " mended, unchecked FROM scrub");
+    if (!row.executeStep()) return std::nullopt;
+    const auto number = [&row](int column) {
+      return static_cast<uint64_t>(row.getColumn(column).getInt64());
+    };
+    const auto time = [&row](int column) {
+      const int64_t ms = row.getColumn(column).getInt64();
+      return ms == 0 ? absl::InfinitePast() : absl::FromUnixMillis(ms);
+    };
+    return ScrubState{.after = row.getColumn(0).getString(),
+                      .report = {.running = number(1) != 0,
+                                 .began = time(2),
+                                 .ended = time(3),
+                                 .passes = number(4),
+                                 .chunks = number(5),
+                                 .bytes = number(6),
+                                 .damaged = number(7),
+                                 .mended = number(8),
+                                 .unchecked = number(9)}};
+  }
+
+  void SaveScrub(const ScrubState& state) {
+    SQLite::Statement row(database_,
+                          "INSERT OR REPLACE INTO scrub VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    row.bind(1, state.after);
+    const ScrubReport& report = state.report;
+    row.bind(2, report.running ? 1 : 0);
+    int column = 3;
+    for (const absl::Time time : {report.began, report.ended}) {
+      row.bind(column++, time == absl::InfinitePast() ? int64_t{0} : absl::ToUnixMillis(time));
+    }
+    for (const uint64_t number : {report.passes, report.chunks, report.bytes, report.damaged,
+                                  report.mended, report.unchecked}) {
+      row.bind(column++, static_cast<int64_t>(number));
+    }
+    row.exec();
+  }
+
   uint64_t Damaged() {
     return static_cast<uint64_t>(
         database_.execAndGet("SELECT count(*) FROM chunks WHERE damage > 0").getInt64());
@@ -64,6 +134,10 @@ class Catalog::Connection {
   void Apply(const std::vector<Change*>& changes) {
     SQLite::Transaction transaction(database_);
     for (const Change* change : changes) {
+      if (change->scrub != nullptr) {
+        SaveScrub(*change->scrub);
+        continue;
+      }
       SQLite::Statement& statement = change->entry ? put_ : remove_;
       statement.reset();
       statement.bindNoCopy(1, change->key);
@@ -116,6 +190,13 @@ class Catalog::Connection {
           "ALTER TABLE chunks ADD COLUMN damage INTEGER NOT NULL DEFAULT 0;"
           "CREATE INDEX damaged_chunks ON chunks (damage) WHERE damage > 0");
     }
+    if (version < 2) {
+      database->exec(
+          "CREATE TABLE scrub (one INTEGER PRIMARY KEY CHECK (one = 1), after TEXT NOT NULL,"
+          " running INTEGER NOT NULL, began INTEGER NOT NULL, ended INTEGER NOT NULL,"
+          " passes INTEGER NOT NULL, chunks INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+          " damaged INTEGER NOT NULL, mended INTEGER NOT NULL, unchecked INTEGER NOT NULL) STRICT");
+    }
     database->exec(fmt::format("PRAGMA user_version = {}", kVersion));
     transaction.commit();
   }
@@ -128,6 +209,7 @@ class Catalog::Connection {
   SQLite::Statement find_;
   SQLite::Statement put_;
   SQLite::Statement remove_;
+  SQLite::Statement next_;
 };
 
 Catalog::Catalog(std::string path) : path_(std::move(path)) {}
@@ -180,6 +262,17 @@ absl::StatusOr<std::optional<Catalog::Entry>> Catalog::Find(const std::string& k
 absl::StatusOr<uint64_t> Catalog::Damaged() {
   return Read([](Connection* reader) { return reader->Damaged(); });
 }
+
+absl::StatusOr<std::optional<std::pair<std::string, Catalog::Entry>>> Catalog::Next(
+    const std::string& key) {
+  return Read([&](Connection* reader) { return reader->Next(key); });
+}
+
+absl::StatusOr<std::optional<ScrubState>> Catalog::LoadScrub() {
+  return Read([](Connection* reader) { return reader->LoadScrub(); });
+}
+
+absl::Status Catalog::SaveScrub(const ScrubState& state) { return Commit({.scrub = &state}); }
 
 absl::Status Catalog::Put(const std::string& key, const Entry& entry) {
   return Commit({.key = key, .entry = entry});

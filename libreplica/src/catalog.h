@@ -8,6 +8,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -15,11 +17,14 @@
 #include "absl/status/statusor.h"
 #include "common/mutex.h"
 #include "podkit/replica/chunk.h"
+#include "podkit/replica/scrubber.h"
 
 namespace podkit::replica {
 
 // A text that is another one for each name, and orders chunks by volume and file.
 std::string KeyOf(const ChunkName& name);
+// Nothing if KeyOf did not make it.
+std::optional<ChunkName> NameOfKey(std::string_view key);
 
 // What was wrong with a chunk when the driver was last asked for it.
 enum class ChunkDamage { kNone, kLost, kOtherBytes };
@@ -28,6 +33,12 @@ struct CatalogEntry {
   ChunkHash hash;
   uint64_t size = 0;
   ChunkDamage damage = ChunkDamage::kNone;
+};
+
+// How far a scrub of the catalog has come.
+struct ScrubState {
+  std::string after;  // The last chunk that was checked; "": none.
+  ScrubReport report;
 };
 
 class Catalog {
@@ -40,17 +51,22 @@ class Catalog {
   ~Catalog();
 
   absl::StatusOr<std::optional<Entry>> Find(const std::string& key);
+  // The first chunk behind `key` in the order of keys.
+  absl::StatusOr<std::optional<std::pair<std::string, Entry>>> Next(const std::string& key);
+  absl::StatusOr<std::optional<ScrubState>> LoadScrub();
   // Chunks whose damage nobody has mended.
   absl::StatusOr<uint64_t> Damaged();
   // Durable when they return.
   absl::Status Put(const std::string& key, const Entry& entry);
   absl::Status Remove(const std::string& key);
+  absl::Status SaveScrub(const ScrubState& state);
 
  private:
   class Connection;
   struct Change {
     std::string key;
-    std::optional<Entry> entry;  // Nothing: remove.
+    std::optional<Entry> entry;         // Nothing: remove.
+    const ScrubState* scrub = nullptr;  // If it is there, this is all.
     absl::Status status;
     bool done = false;
   };

@@ -263,6 +263,8 @@ GatewayCounters Gateway::counters() const {
           .mended = core.mended};
 }
 
+GatewayCore& CoreOf(Gateway* gateway) { return gateway->impl_->core; }
+
 absl::StatusOr<uint64_t> Gateway::DamagedChunks() const { return impl_->core.catalog->Damaged(); }
 
 }  // namespace podkit::replica

@@ -68,17 +68,29 @@ struct GatewayCore {
   std::shared_ptr<ChunkDriver> driver_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Of a gateway, for what else of this library works on its chunks.
+GatewayCore& CoreOf(Gateway* gateway);
+
 int HttpStatus(const absl::Status& why);
 
 // What a read of such a chunk is answered with.
 absl::Status ToStatus(ChunkDamage damage);
 
-// The bytes of a catalogued chunk from the driver, as they travel, with the hash that it was put
-// with. Whether they are lost or damaged, or whole again, the catalog knows when this returns. The
-// caller holds the chunk's name.
-absl::StatusOr<std::unique_ptr<MemoryFile>> FetchChunk(GatewayCore* core, const ChunkName& name,
-                                                       const std::string& path,
-                                                       const CatalogEntry& entry);
+// What the driver gave for a catalogued chunk.
+struct FetchedChunk {
+  ChunkDamage damage = ChunkDamage::kNone;
+  std::unique_ptr<MemoryFile> file;  // As it travels, with its hash; null if it is damaged.
+};
+
+// Reads a chunk from the driver. Whether it is lost or damaged, or whole again, the catalog knows
+// when this returns. The caller holds the chunk's name, as for the next one.
+absl::StatusOr<FetchedChunk> FetchChunk(GatewayCore* core, const ChunkName& name,
+                                        const std::string& path, const CatalogEntry& entry);
+
+// Has a driver write a chunk, which travels as `bytes`, and enters it in the catalog. Returns 0
+// or the driver's negative errno.
+absl::StatusOr<int> StoreChunk(GatewayCore* core, ChunkDriver* driver, const DriverRequest& request,
+                               FileBytes bytes, const CatalogEntry& entry);
 
 std::string_view HeaderOf(const GatewayRequest& request, std::string_view name);
 

@@ -96,9 +96,8 @@ absl::Status ToStatus(ChunkDamage damage) {
   return absl::InternalError("the chunk is damaged in the storage behind this gateway");
 }
 
-absl::StatusOr<std::unique_ptr<MemoryFile>> FetchChunk(GatewayCore* core, const ChunkName& name,
-                                                       const std::string& path,
-                                                       const CatalogEntry& entry) {
+absl::StatusOr<FetchedChunk> FetchChunk(GatewayCore* core, const ChunkName& name,
+                                        const std::string& path, const CatalogEntry& entry) {
   const Fetching fetching(core, name, path, entry);
   PODKIT_ASSIGN_OR_RETURN(auto file, fetching.Read());
   ChunkDamage damage = ChunkDamage::kLost;
@@ -107,8 +106,8 @@ absl::StatusOr<std::unique_ptr<MemoryFile>> FetchChunk(GatewayCore* core, const 
     damage = whole ? ChunkDamage::kNone : ChunkDamage::kOtherBytes;
   }
   Note(core, name, entry, damage);
-  PODKIT_RETURN_IF_ERROR(ToStatus(damage));
-  return file;
+  if (damage != ChunkDamage::kNone) file.reset();
+  return FetchedChunk{damage, std::move(file)};
 }
 
 }  // namespace podkit::replica

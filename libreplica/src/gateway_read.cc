@@ -89,10 +89,12 @@ class Reader {
     ++core_.cache_misses;
     PODKIT_ASSIGN_OR_RETURN(const auto entry, core_.catalog->Find(key_));
     if (!entry) return absl::NotFoundError("there is no such chunk");
-    PODKIT_ASSIGN_OR_RETURN(std::shared_ptr<MemoryFile> file,
+    PODKIT_ASSIGN_OR_RETURN(FetchedChunk fetched,
                             FetchChunk(&core_, path_.name, path_.fs_path, *entry));
+    PODKIT_RETURN_IF_ERROR(ToStatus(fetched.damage));
+    const std::shared_ptr<MemoryFile> file = std::move(fetched.file);
     if (core_.cache != nullptr) core_.cache->Insert(key_, entry->hash, file->fd(), entry->size);
-    return Found{entry->hash, entry->size, ChunkDamage::kNone, nullptr, std::move(file)};
+    return Found{entry->hash, entry->size, ChunkDamage::kNone, nullptr, file};
   }
 
  private:

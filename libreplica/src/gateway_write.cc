@@ -79,24 +79,10 @@ class Performance {
       already_there_ = already_there_ || control_.message.only_if_absent;
       return ChunkResult{same ? ChunkOutcome::kPresent : ChunkOutcome::kConflict};
     }
-    const DriverRequest request = RequestFor(chunk);
-    FileBytes bytes = {data_ == nullptr ? -1 : data_->fd(), offset, chunk.size};
-    std::unique_ptr<MemoryFile> kept;
-    if (driver_->Has(DriverMethod::kDeserialize)) {
-      PODKIT_ASSIGN_OR_RETURN(kept, MemoryFile::Create(core_.memory, chunk.size));
-      PODKIT_ASSIGN_OR_RETURN(const int error,
-                              driver_->Call(DriverMethod::kDeserialize, request, bytes, kept->fd(),
-                                            core_.DriverDeadline()));
-      if (error != 0) return ChunkResult{ChunkOutcome::kFailed, error};
-      PODKIT_RETURN_IF_ERROR(kept->Seal());
-      PODKIT_ASSIGN_OR_RETURN(const uint64_t size, SizeOf(kept->fd(), "a chunk"));
-      bytes = {kept->fd(), 0, size};
-    }
-    PODKIT_ASSIGN_OR_RETURN(const int error, driver_->Call(DriverMethod::kWrite, request, bytes, -1,
-                                                           core_.DriverDeadline()));
+    const FileBytes bytes = {data_ == nullptr ? -1 : data_->fd(), offset, chunk.size};
+    PODKIT_ASSIGN_OR_RETURN(const int error, StoreChunk(&core_, driver_.get(), RequestFor(chunk),
+                                                        bytes, {chunk.hash, chunk.size}));
     if (error != 0) return ChunkResult{ChunkOutcome::kFailed, error};
-    PODKIT_RETURN_IF_ERROR(core_.catalog->Put(key, {.hash = chunk.hash, .size = chunk.size}));
-    core_.absences.Forget(key);
     ++core_.stored;
     core_.mended += mends ? 1 : 0;
     return ChunkResult{ChunkOutcome::kStored};
@@ -152,6 +138,28 @@ class Performance {
 };
 
 }  // namespace
+
+absl::StatusOr<int> StoreChunk(GatewayCore* core, ChunkDriver* driver, const DriverRequest& request,
+                               FileBytes bytes, const CatalogEntry& entry) {
+  std::unique_ptr<MemoryFile> kept;
+  if (driver->Has(DriverMethod::kDeserialize)) {
+    PODKIT_ASSIGN_OR_RETURN(kept, MemoryFile::Create(core->memory, entry.size));
+    PODKIT_ASSIGN_OR_RETURN(const int error,
+                            driver->Call(DriverMethod::kDeserialize, request, bytes, kept->fd(),
+                                         core->DriverDeadline()));
+    if (error != 0) return error;
+    PODKIT_RETURN_IF_ERROR(kept->Seal());
+    PODKIT_ASSIGN_OR_RETURN(const uint64_t size, SizeOf(kept->fd(), "a chunk"));
+    bytes = {kept->fd(), 0, size};
+  }
+  PODKIT_ASSIGN_OR_RETURN(const int error, driver->Call(DriverMethod::kWrite, request, bytes, -1,
+                                                        core->DriverDeadline()));
+  if (error != 0) return error;
+  const std::string key = KeyOf(request.name);
+  PODKIT_RETURN_IF_ERROR(core->catalog->Put(key, entry));
+  core->absences.Forget(key);
+  return 0;
+}
 
 GatewayReply Perform(GatewayCore* core, const AdmittedControl& control, MemoryFile* data,
                      bool wants_reply) {

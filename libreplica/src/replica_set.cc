@@ -263,7 +263,7 @@ absl::StatusOr<std::string> ReplicaSet::Impl::Get(const ChunkName& name, const C
   const std::vector<GatewayLane*> lanes = BestFirst();
   HedgedRead read = ReadHedged(lanes, name, hash, options_.hedge_after, deadline);
   if (read.bytes) {
-    MendAfter(read, lanes, name);
+    if (options_.mend) MendAfter(read, lanes, name);
     return *std::move(read.bytes);
   }
   return NoBytes(name, lanes, read);

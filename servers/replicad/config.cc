@@ -37,6 +37,9 @@ Driver file, who keeps the chunks and how:
      "stage": {"driver": "seal", "secrets_file": "seal.json"}}
   A driver is a name (disk, s3, seal) or the path of a shared object or of a Python 3 file.
 
+Peers file, from whom damaged chunks are fetched; they must let this gateway read private volumes:
+    {"peers": [{"id": "g2", "url": "http://10.0.0.2:8401", "public_key": "<public key>"}]}
+
 Signals:
   SIGTERM, SIGINT   finish the requests in work and stop; a second one stops at once
   SIGHUP            read the writers file and the driver file again; new driver code takes over
@@ -69,6 +72,8 @@ std::vector<Flag> Flags(ReplicadSettings* settings) {
            "Who keeps the chunks [disk, in the data folder]"},
           {"key-file", &settings->key_file, kFile,
            "Signs replies [gateway.key in the data folder, where it is made]"},
+          {"peers-file", &settings->peers_file, kFile,
+           "Gateways that keep the same chunks, to mend damaged ones from [none]"},
           {"max-chunk-bytes", &settings->max_chunk_bytes, kNumber, "Size of a chunk [67108864]"},
           {"memory-bytes", &settings->memory_bytes, kNumber,
            "For chunks on their way; beyond it 503 [268435456]"},
@@ -78,6 +83,10 @@ std::vector<Flag> Flags(ReplicadSettings* settings) {
            "For one call of the driver [30]"},
           {"driver-check-seconds", &settings->driver_check_seconds, kNumber,
            "How often the driver is asked whether it works, for /readyz [10]"},
+          {"scrub-bytes-per-second", &settings->scrub_bytes_per_second, kNumber,
+           "How fast chunks are read back and verified; 0: never [4194304]"},
+          {"scrub-interval-hours", &settings->scrub_interval_hours, kNumber,
+           "From one scrub of all chunks to the next [720]"},
           {"io-threads", &settings->io_threads, kNumber, "Threads that send, receive and hash [2]"},
       });
 }
@@ -94,6 +103,10 @@ absl::Status TakeNumbers(const ReplicadSettings& settings, ReplicadConfig* confi
                                     &config->driver_timeout_seconds, 3600));
   PODKIT_RETURN_IF_ERROR(TakeNumber("driver-check-seconds", settings.driver_check_seconds, 1,
                                     &config->driver_check_seconds, 86400));
+  PODKIT_RETURN_IF_ERROR(TakeNumber("scrub-bytes-per-second", settings.scrub_bytes_per_second, 0,
+                                    &config->scrub_bytes_per_second, kMost));
+  PODKIT_RETURN_IF_ERROR(TakeNumber("scrub-interval-hours", settings.scrub_interval_hours, 1,
+                                    &config->scrub_interval_hours, 24 * 366));
   PODKIT_RETURN_IF_ERROR(TakeNumber("io-threads", settings.io_threads, 1, &config->io_threads, 64));
   if (config->max_chunk_bytes > config->memory_bytes) {
     return WrongFlag("memory-bytes", "must have room for a chunk of --max-chunk-bytes");
@@ -111,6 +124,7 @@ absl::StatusOr<ReplicadConfig> Check(const ReplicadSettings& settings) {
   }
   config.writers_file = settings.writers_file.value_or("");
   config.driver_file = settings.driver_file.value_or("");
+  config.peers_file = settings.peers_file.value_or("");
   config.key_file = settings.key_file.value_or(ResolvePath(config.data, "gateway.key"));
   PODKIT_RETURN_IF_ERROR(TakeNumbers(settings, &config));
   return config;

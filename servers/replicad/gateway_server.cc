@@ -29,6 +29,8 @@
 #include "servers/replicad/chunk_http.h"
 #include "servers/replicad/driver_file.h"
 #include "servers/replicad/driver_watch.h"
+#include "servers/replicad/peers_file.h"
+#include "servers/replicad/scrubbing.h"
 #include "servers/replicad/writers_file.h"
 
 namespace podkit::servers {
@@ -156,6 +158,7 @@ struct GatewayServer::Parts {
   std::shared_ptr<DriverProcesses> driver_in_use ABSL_GUARDED_BY(mutex);
   std::unique_ptr<replica::Gateway> gateway;
   std::unique_ptr<DriverWatch> watch;
+  std::unique_ptr<Scrubbing> scrubbing;                    // Null: there is none.
   std::atomic<const HttpServer*> http_counters = nullptr;  // Set once it serves.
   std::unique_ptr<HttpServer> http;
 
@@ -169,6 +172,7 @@ struct GatewayServer::Parts {
   }
 
   absl::Status OpenGateway();
+  absl::Status StartScrubbing(const replica::SigningKey& key);
   absl::Status Serve();
   absl::StatusOr<Router> MakeRouter();
   std::vector<std::string> Problems() const;
@@ -192,6 +196,17 @@ absl::Status GatewayServer::Parts::OpenGateway() {
   watch = std::make_unique<DriverWatch>(
       DriverWatchOptions{.driver = [this] { return driver(); },
                          .interval = absl::Seconds(config.driver_check_seconds)});
+  return StartScrubbing(key);
+}
+
+absl::Status GatewayServer::Parts::StartScrubbing(const replica::SigningKey& key) {
+  if (config.scrub_bytes_per_second == 0) return absl::OkStatus();
+  PODKIT_ASSIGN_OR_RETURN(const auto peers, ReadPeersFile(config.peers_file, config.gateway, key));
+  PODKIT_ASSIGN_OR_RETURN(scrubbing,
+                          Scrubbing::Start(gateway.get(),
+                                           {.bytes_per_second = config.scrub_bytes_per_second,
+                                            .interval = absl::Hours(config.scrub_interval_hours)},
+                                           peers));
   return absl::OkStatus();
 }
 
@@ -229,6 +244,10 @@ HttpResponse GatewayServer::Parts::Status() const {
   number("lost", counters.lost);
   number("mended", counters.mended);
   if (const auto damaged = gateway->DamagedChunks(); damaged.ok()) number("damaged", *damaged);
+  if (scrubbing != nullptr) {
+    json.Key("scrub");
+    scrubbing->WriteStatus(&json);
+  }
   json.EndObject();
   return HttpResponse::Json(200, json.Take());
 }
@@ -238,6 +257,7 @@ HttpResponse GatewayServer::Parts::Metrics() const {
   AddBuild("gateway", config.gateway, started, &families);
   if (const HttpServer* server = http_counters) AddHttp(server->counters(), &families);
   AddGatewayCounters(*gateway, &families);
+  if (scrubbing != nullptr) scrubbing->AddMetrics(&families);
   AddDriver(*driver(), &families);
   return MetricsResponse(families);
 }
@@ -299,6 +319,8 @@ GatewayServer::~GatewayServer() { Stop(absl::ZeroDuration()); }
 absl::Status GatewayServer::Check(const ReplicadConfig& config) {
   PODKIT_RETURN_IF_ERROR(ReadWritersFile(config.writers_file).status());
   PODKIT_RETURN_IF_ERROR(ReadDriverFile(config.driver_file, DataFolder(config)).status());
+  PODKIT_RETURN_IF_ERROR(
+      ReadPeersFile(config.peers_file, config.gateway, replica::SigningKey::Generate()).status());
   PODKIT_RETURN_IF_ERROR(CheckTlsFiles(config));
   return CheckKey(config);
 }

@@ -337,7 +337,7 @@ TEST_CASE("A catalog of the first form is brought to the newest", "[replica][gat
   {
     SQLite::Database catalog(path, SQLite::OPEN_READWRITE);
     catalog.exec(
-        "DROP INDEX damaged_chunks; ALTER TABLE chunks DROP COLUMN damage;"
+        "DROP TABLE scrub; DROP INDEX damaged_chunks; ALTER TABLE chunks DROP COLUMN damage;"
         "PRAGMA user_version = 0");
   }
   bed.Open();

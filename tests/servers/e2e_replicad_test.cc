@@ -1,5 +1,6 @@
 // replicad as a program, with the client of libreplica: how it starts or says why not, puts and
 // gets, who may do what, and podctl's verbs for it.
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -40,6 +41,10 @@ TEST_CASE("replicad refuses what makes no sense and says what", "[e2e][replicad]
   write("nodriver.json", R"({"storage": {"driver": "tape"}})");
   write("nofolder.json", R"({"storage": {"driver": "disk"}})");
   write("workers.json", R"({"storage": {"driver": "disk"}, "max_workers": 0})");
+  write("self.json",
+        fmt::format(R"({{"peers": [{{"id": "g1", "url": "http://h", "public_key": "{}"}}]}})",
+                    std::string(64, '1')));
+  write("peers.json", R"({"peers": [{"id": "g2", "url": "http://h", "public_key": "12"}]})");
   write("open.key", std::string(64, 'a'));
   REQUIRE(chmod(folder.File("open.key").c_str(), 0644) == 0);
   const std::vector<BadStart> all = {
@@ -56,6 +61,9 @@ TEST_CASE("replicad refuses what makes no sense and says what", "[e2e][replicad]
       {{"--driver-file", "nodriver.json"}, 1, "there is no driver 'tape'"},
       {{"--driver-file", "nofolder.json"}, 1, "needs \"folder\""},
       {{"--driver-file", "workers.json"}, 1, "max_workers"},
+      {{"--peers-file", "self.json"}, 1, "peer 'g1': it is this gateway itself"},
+      {{"--peers-file", "peers.json"}, 1, "peer 'g2': a public key is 64"},
+      {{"--scrub-interval-hours", "0"}, 2, "--scrub-interval-hours"},
       {{"--key-file", "nope.key"}, 1, "podctl chunk keygen"},
       {{"--key-file", "open.key"}, 1, "chmod 600"},
       {{"--listen", "203.0.113.1:1"}, 1, "--listen"},
@@ -290,6 +298,36 @@ TEST_CASE("The demo runs a gateway when it is asked to", "[e2e][replicad][demo]"
   CHECK(podctl({"chunk", "get", "demo/1F.0/0.0"}).out == "a block\n");
   demo.Signal(SIGINT);
   CHECK(demo.Wait() == 0);
+}
+
+TEST_CASE("A gateway finds its damaged chunks and mends them from a peer", "[e2e][replicad]") {
+  GatewayProcess peer({"--gateway", "g2"});
+  auto peer_options = peer.ClientOptions();
+  peer_options.gateway = "g2";
+  GatewayProcess gateway;
+  REQUIRE(PutOne(GatewayProcess::ClientWith(peer_options).get(), 1, "bytes") == "stored");
+  REQUIRE(PutOne(gateway.Client().get(), 1, "bytes") == "stored");
+  REQUIRE(gateway.Stop() == 0);
+  for (const auto& file :
+       std::filesystem::recursive_directory_iterator(gateway.File("data/chunks"))) {
+    if (file.is_regular_file()) std::ofstream(file.path()) << "bytez";
+  }
+  std::ofstream(gateway.File("peers.json"))
+      << fmt::format(R"({{"peers": [{{"id": "g2", "url": "{}", "public_key": "{}"}}]}})",
+                     peer.url(), peer.gateway_key().Hex());
+  // As if it had run for long.
+  SQLite::Database(gateway.File("data/catalog.db"), SQLite::OPEN_READWRITE)
+      .exec("UPDATE scrub SET began = 1");
+  gateway.AddFlags({"--peers-file", gateway.File("peers.json")});
+  gateway.Start();
+  gateway.process().WaitForErr("1 were lost or damaged, 1 of them mended");
+  CHECK(GetOne(gateway.Client().get(), 1, "bytes") == "bytes");
+  CHECK_THAT(gateway.Http("GET", "/status").body,
+             Catch::Contains(R"("damaged":0,"scrub":{"running":false)") &&
+                 Catch::Contains(R"("passes":1,"chunks":1,"bytes":5,"damaged":1,"mended":1)"));
+  CHECK_THAT(gateway.Http("GET", "/metrics").body,
+             Catch::Contains("podkit_gateway_scrub_mended 1\n") &&
+                 Catch::Contains("podkit_gateway_chunks_damaged 0\n"));
 }
 
 }  // namespace

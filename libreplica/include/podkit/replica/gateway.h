@@ -89,6 +89,8 @@ struct GatewayCounters {
   uint64_t mended = 0;        // Of those, the ones that were put again.
 };
 
+struct GatewayCore;
+
 class Gateway {
  public:
   // Errors name the option or file at fault.
@@ -110,6 +112,7 @@ class Gateway {
 
  private:
   class Impl;
+  friend GatewayCore& CoreOf(Gateway* gateway);
 
   explicit Gateway(std::unique_ptr<Impl> impl);
 

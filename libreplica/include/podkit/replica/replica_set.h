@@ -41,6 +41,7 @@ struct ReplicaSetOptions {
   size_t write_quorum = 0;                               // 0: more than half of them.
   absl::Duration hedge_after = absl::Milliseconds(200);
   absl::Duration put_aside_for = absl::Seconds(5);  // A gateway that failed a read.
+  bool mend = true;  // Reads send the chunk to gateways that lack it.
   absl::Duration late_timeout = absl::Seconds(60);
   // Of chunks that are held for the background. Beyond it a write cancels what is late when it
   // returns, and a read mends nothing.
