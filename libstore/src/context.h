@@ -18,6 +18,7 @@
 namespace podkit::store {
 
 class ChangeNotifier;
+class ShareReconciler;
 
 struct Context {
   StoreOptions options;
@@ -29,6 +30,7 @@ struct Context {
   // These go before what they read from.
   std::unique_ptr<Postman> postman;
   std::unique_ptr<ChangeNotifier> notifier;
+  std::unique_ptr<ShareReconciler> reconciler;
 
   Context();
   ~Context();

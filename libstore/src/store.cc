@@ -17,6 +17,7 @@
 #include "internal/internal_home_child.h"
 #include "messages/message.h"
 #include "podkit/store/errors.h"
+#include "sharing/share_reconciler.h"
 
 namespace podkit::store {
 namespace {
@@ -100,6 +101,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options,
   context.options.on_change = [&context](const CollectionChange& change) {
     context.notifier->Changed(change);
   };
+  context.reconciler = std::make_unique<ShareReconciler>(context);
   if (conduit != nullptr) RegisterRemoteActions(context, *conduit);
   context.notifier->Start();
   PODKIT_RETURN_IF_ERROR(context.postman->Start());
@@ -109,6 +111,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options,
     context.options.log(conduit::LogLevel::kWarning,
                         fmt::format("groups are not followed: {}", followed.ToString()));
   }
+  context.reconciler->Start();
   return store;
 }
 
@@ -153,6 +156,10 @@ absl::StatusOr<CollectedOrphans> Store::CollectOrphans(const std::string& uid) {
   return RemoveOrphans(*store, *context.options.chunks, now - context.options.orphan_grace, now);
 }
 
+absl::StatusOr<ReconciledShares> Store::ReconcileShares(const std::string& after, int64_t homes) {
+  return impl_->context.reconciler->Run(after, homes);
+}
+
 absl::StatusOr<std::vector<HomeInfo>> Store::ListHomes() {
   return impl_->context.stores->ListHomes();
 }
@@ -174,7 +181,9 @@ StoreStats Store::Stats() const {
           .writes = counters.writes,
           .commits = counters.commits,
           .messages_delivered = context.postman->delivered(),
-          .messages_failed = context.postman->failed()};
+          .messages_failed = context.postman->failed(),
+          .shares_compared = context.reconciler->compared(),
+          .shares_healed = context.reconciler->healed()};
 }
 
 }  // namespace podkit::store

@@ -1,5 +1,5 @@
-// The golden files of what the store says to other pods: every remote action, and the two messages
-// between stores.
+// The golden files of what the store says to other pods: every remote action, and what stores tell
+// each other of shares and changes.
 #include "podkit/conduit/testing/golden.h"
 
 #include <cstdlib>
@@ -7,6 +7,7 @@
 #include "changes/change_notifier.h"
 #include "external/remote_actions.h"
 #include "messages/message.h"
+#include "sharing/share_sides.h"
 #include "tests/support/catch.h"
 
 namespace podkit::store {
@@ -16,7 +17,8 @@ using conduit::testing::GoldenOf;
 
 template <typename... Actions>
 std::vector<conduit::testing::GoldenCommand> GoldenCommands(ActionTable<Actions...>) {
-  return {GoldenOf<Actions>()..., GoldenOf<DeliverMessage>(), GoldenOf<CollectionChanged>()};
+  return {GoldenOf<Actions>()..., GoldenOf<DeliverMessage>(), GoldenOf<CollectionChanged>(),
+          GoldenOf<CompareShares>()};
 }
 
 }  // namespace

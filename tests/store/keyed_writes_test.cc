@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "external/remote_actions.h"
-#include "hash.h"
 #include "pod_cluster.h"
 #include "sqlite/database.h"
 #include "tests/support/faulty_disk.h"
@@ -78,16 +77,13 @@ class KeyedBed {
 
   // The commands whose answers bob's file keeps, as it is on the disk.
   std::multiset<std::string> Kept() {
-    const auto database = ValueOf(Database::Open(FileOf("bob"), Database::Mode::kReadOnly, "bob"));
+    const auto database =
+        ValueOf(Database::Open(cluster.FileOf("bob"), Database::Mode::kReadOnly, "bob"));
     std::multiset<std::string> commands;
     CHECK(database->Query("SELECT command FROM answer", {}, [&](const store::Row& row) {
       commands.insert(row.Text(0));
     }) == absl::OkStatus());
     return commands;
-  }
-  std::string FileOf(const std::string& uid) const {
-    return cluster.FolderOf("B") + "/users/" + store::Sha256Hex(uid).substr(0, 2) + "/" + uid +
-           ".sqlite";
   }
 
   PodCluster cluster{{"A", "B", "C"}, {"A", "C"}};
@@ -195,7 +191,7 @@ TEST_CASE("A key for a home that is not there makes none", "[store][keys]") {
   KeyedBed bed;
   bed.calendar.owner_uid = "bea";
   CHECK(IsError<store::NoSuchHome>(bed.Make("k", "1.ics")));
-  CHECK_FALSE(std::filesystem::exists(bed.FileOf("bea")));
+  CHECK_FALSE(std::filesystem::exists(bed.cluster.FileOf("bea")));
   bed.calendar.owner_uid = "ann";
   CHECK(IsError<store::HomeElsewhere>(bed.Make("l", "1.ics")));
   bed.calendar.owner_uid = "nobody";

@@ -10,7 +10,6 @@
 #include "absl/base/thread_annotations.h"
 #include "common/mutex.h"
 #include "external/remote_actions.h"
-#include "hash.h"
 #include "pod_cluster.h"
 #include "sqlite/database.h"
 
@@ -174,9 +173,8 @@ void LoseAnswersOfObject(LossyBed& bed) {
 
 // The commands whose answers bob's file keeps.
 Names KeptIn(const PodCluster& cluster) {
-  const std::string path =
-      cluster.FolderOf("B") + "/users/" + store::Sha256Hex("bob").substr(0, 2) + "/bob.sqlite";
-  const auto database = ValueOf(Database::Open(path, Database::Mode::kReadOnly, "bob"));
+  const auto database =
+      ValueOf(Database::Open(cluster.FileOf("bob"), Database::Mode::kReadOnly, "bob"));
   Names commands;
   CHECK(database->Query("SELECT command FROM answer", {}, [&](const store::Row& row) {
     commands.insert(row.Text(0));

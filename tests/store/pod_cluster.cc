@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "hash.h"
+#include "sqlite/database.h"
+
 namespace podkit::testing {
 namespace {
 
@@ -82,6 +85,17 @@ void PodCluster::SetGroups(std::vector<store::Group> groups) {
   for (const auto& [id, pod] : pods_) {
     if (pod.store) REQUIRE(pod.store->FollowGroups() == absl::OkStatus());
   }
+}
+
+std::string PodCluster::FileOf(const std::string& uid) const {
+  return fmt::format("{}/users/{}/{}.sqlite", FolderOf(ValueOf(directory_->Find(uid)).pod),
+                     store::Sha256Hex(uid).substr(0, 2), uid);
+}
+
+void PodCluster::Edit(const std::string& uid, const std::string& sql) {
+  const auto database =
+      ValueOf(store::Database::Open(FileOf(uid), store::Database::Mode::kReadWrite, uid));
+  REQUIRE(database->ExecuteScript(sql) == absl::OkStatus());
 }
 
 std::unique_ptr<store::Home> PodCluster::HomeOn(const std::string& pod, const std::string& uid,

@@ -39,6 +39,10 @@ class PodCluster {
   // What stores are opened with from now on; folder and clock are the cluster's.
   store::StoreOptions& options() { return options_; }
   std::string FolderOf(const std::string& pod) const { return folder_.File(pod); }
+  // The user's file, which need not be there.
+  std::string FileOf(const std::string& uid) const;
+  // Runs statements on it, behind the back of the pod.
+  void Edit(const std::string& uid, const std::string& sql);
 
   // Puts these groups into the directory, in the place of those that are there, and has all pods
   // follow them.

@@ -14,6 +14,8 @@
 #include "internal/internal_home_child.h"
 #include "messages/message.h"
 #include "podkit/store/errors.h"
+#include "sharing/share_reconciler.h"
+#include "sharing/share_sides.h"
 
 namespace podkit::store {
 namespace {
@@ -180,6 +182,10 @@ void RegisterRemoteActions(const Context& context, conduit::Conduit& conduit) {
     return context.notifier->Receive(
         call, {.owner_uid = target.homeUID, .collection_id = target.homeChildID});
   });
+  conduit.Handle<CompareShares>(
+      [&context](const conduit::CallContext& call, const CompareShares::Arguments& arguments) {
+        return context.reconciler->Receive(call, arguments.sides);
+      });
 }
 
 }  // namespace podkit::store

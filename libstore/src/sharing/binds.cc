@@ -91,6 +91,13 @@ absl::StatusOr<std::vector<Bind>> BindsFromOthers(Database& database, std::strin
                 {viewer_uid});
 }
 
+absl::StatusOr<std::vector<Bind>> SharesAfter(Database& database, std::string_view share_uid,
+                                              int64_t most) {
+  return Select(database,
+                "WHERE share_uid > ? AND viewer_uid <> owner_uid ORDER BY share_uid LIMIT ?",
+                {share_uid, most});
+}
+
 absl::Status SaveBind(Database& database, const Bind& bind) {
   if (bind.name) {
     PODKIT_ASSIGN_OR_RETURN(const auto taken, FindBindByName(database, *bind.name));

@@ -59,6 +59,9 @@ absl::StatusOr<std::vector<Bind>> ShownBinds(Database& database);
 absl::StatusOr<std::vector<Bind>> BindsOfOthers(Database& database, std::string_view collection_id);
 // The rows of the viewer's file for collections of others, by share.
 absl::StatusOr<std::vector<Bind>> BindsFromOthers(Database& database, std::string_view viewer_uid);
+// The next rows of either kind, by share, after `share_uid`; at most `most`.
+absl::StatusOr<std::vector<Bind>> SharesAfter(Database& database, std::string_view share_uid,
+                                              int64_t most);
 
 // Inserts the row or replaces the one of the same share. CollectionExists if its name is taken.
 absl::Status SaveBind(Database& database, const Bind& bind);

@@ -34,26 +34,6 @@ absl::Status SendInvite(Database& database, const Bind& own, const Bind& bind, a
                  conduit::ToJson(invite));
 }
 
-absl::Status SendUninvite(Database& database, const Bind& bind, absl::Time now) {
-  PODKIT_RETURN_IF_ERROR(
-      database.Execute("DELETE FROM bind WHERE share_uid = ?", {bind.share_uid}));
-  // What he kept for himself goes with his share.
-  PODKIT_RETURN_IF_ERROR(
-      database.Execute("DELETE FROM personal WHERE viewer_uid = ?"
-                       " AND object_id IN (SELECT id FROM object WHERE collection_id = ?)",
-                       {bind.viewer_uid, bind.collection_id}));
-  PODKIT_RETURN_IF_ERROR(DeleteNotification(database, bind.share_uid, NotificationKind::kReply));
-  return Enqueue(database, now, bind.viewer_uid, std::string(ShareUninvite::kKind),
-                 conduit::ToJson(ShareUninvite{.share_uid = bind.share_uid}));
-}
-
-absl::Status SendReply(Database& database, const Bind& bind, absl::Time now) {
-  const ShareReply reply = {
-      .share_uid = bind.share_uid, .status = bind.status, .generation = bind.generation};
-  return Enqueue(database, now, bind.owner_uid, std::string(ShareReply::kKind),
-                 conduit::ToJson(reply));
-}
-
 absl::StatusOr<Bind> FindInvitation(Database& database, const std::string& viewer_uid,
                                     const std::string& share_uid) {
   PODKIT_ASSIGN_OR_RETURN(auto bind, FindBindByShare(database, share_uid));
@@ -119,6 +99,19 @@ absl::StatusOr<std::map<std::string, Terms>> TermsOfMembers(Database& database, 
 }
 
 }  // namespace
+
+absl::Status SendUninvite(Database& database, const Bind& bind, absl::Time now) {
+  PODKIT_RETURN_IF_ERROR(
+      database.Execute("DELETE FROM bind WHERE share_uid = ?", {bind.share_uid}));
+  // What he kept for himself goes with his share.
+  PODKIT_RETURN_IF_ERROR(
+      database.Execute("DELETE FROM personal WHERE viewer_uid = ?"
+                       " AND object_id IN (SELECT id FROM object WHERE collection_id = ?)",
+                       {bind.viewer_uid, bind.collection_id}));
+  PODKIT_RETURN_IF_ERROR(DeleteNotification(database, bind.share_uid, NotificationKind::kReply));
+  return Enqueue(database, now, bind.viewer_uid, std::string(ShareUninvite::kKind),
+                 conduit::ToJson(ShareUninvite{.share_uid = bind.share_uid}));
+}
 
 absl::StatusOr<Bind> InviteViewer(Database& database, const Bind& own,
                                   const std::string& viewer_uid, const Terms& terms,
@@ -201,6 +194,30 @@ absl::Status UninviteAll(Database& database, const Bind& own, absl::Time now) {
   PODKIT_ASSIGN_OR_RETURN(const auto binds, BindsOfOthers(database, own.collection_id));
   for (const Bind& bind : binds) PODKIT_RETURN_IF_ERROR(SendUninvite(database, bind, now));
   return absl::OkStatus();
+}
+
+absl::Status InviteAgain(Database& database, Bind bind, bool anew, absl::Time now) {
+  PODKIT_ASSIGN_OR_RETURN(const auto own,
+                          FindBindByViewer(database, bind.collection_id, bind.owner_uid));
+  if (!own) {
+    return MakeError(NoSuchCollection{.home = bind.owner_uid, .collection = bind.collection_id},
+                     fmt::format("the home of '{}' has no collection '{}' to share", bind.owner_uid,
+                                 bind.collection_id));
+  }
+  if (anew) {
+    bind.status = ShareStatus::kDeclined;
+    return Ask(database, *own, {bind.access, bind.summary}, now, &bind);
+  }
+  bind.modified = now;
+  PODKIT_RETURN_IF_ERROR(SaveBind(database, bind));
+  return SendInvite(database, *own, bind, now);
+}
+
+absl::Status SendReply(Database& database, const Bind& bind, absl::Time now) {
+  const ShareReply reply = {
+      .share_uid = bind.share_uid, .status = bind.status, .generation = bind.generation};
+  return Enqueue(database, now, bind.owner_uid, std::string(ShareReply::kKind),
+                 conduit::ToJson(reply));
 }
 
 absl::StatusOr<Bind> AcceptShare(Database& database, const std::string& viewer_uid,

@@ -37,6 +37,11 @@ absl::Status UninviteGroup(Database& database, const Bind& own, const std::strin
 absl::Status FollowMembership(Database& database, const Bind& own, const UserDirectory& directory,
                               absl::Time now);
 absl::Status UninviteAll(Database& database, const Bind& own, absl::Time now);
+// Takes the share `bind` back.
+absl::Status SendUninvite(Database& database, const Bind& bind, absl::Time now);
+// Tells the viewer of `bind`, which may be of a greater generation than its row, its terms once
+// more; `anew`: and asks him, whatever his answer was. NoSuchCollection.
+absl::Status InviteAgain(Database& database, Bind bind, bool anew, absl::Time now);
 
 // Viewer. An empty name is chosen from the owner's. NoSuchShare if there is no such invitation.
 absl::StatusOr<Bind> AcceptShare(Database& database, const std::string& viewer_uid,
@@ -44,5 +49,7 @@ absl::StatusOr<Bind> AcceptShare(Database& database, const std::string& viewer_u
                                  absl::Time now);
 absl::Status DeclineShare(Database& database, const std::string& viewer_uid,
                           const std::string& share_uid, absl::Time now);
+// Tells the owner of `bind` what was answered.
+absl::Status SendReply(Database& database, const Bind& bind, absl::Time now);
 
 }  // namespace podkit::store

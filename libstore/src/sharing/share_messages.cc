@@ -11,7 +11,6 @@
 #include "ids.h"
 #include "names.h"
 #include "podkit/store/errors.h"
-#include "sharing/binds.h"
 #include "sharing/notifications.h"
 #include "sqlite/user_store.h"
 
@@ -103,13 +102,7 @@ absl::Status ApplyUninvite(Database& database, absl::Time now, const Message& me
   PODKIT_ASSIGN_OR_RETURN(const auto bind, FindBindByShare(database, uninvite.share_uid));
   if (!bind) return absl::OkStatus();
   if (!FromOwner(*bind, message)) return Forged(message);
-  PODKIT_ASSIGN_OR_RETURN(const int64_t revision, NextRevision(database));
-  PODKIT_RETURN_IF_ERROR(DeleteBind(database, *bind, revision));
-  PODKIT_RETURN_IF_ERROR(DeleteNotification(database, bind->share_uid, NotificationKind::kInvite));
-  if (bind->status != ShareStatus::kAccepted) return absl::OkStatus();
-  return SaveNotification(
-      database, MakeNotification(*bind, NotificationKind::kRemoved, message.from_uid, now),
-      revision);
+  return RemoveShare(database, *bind, now);
 }
 
 absl::Status ApplyReply(Database& database, absl::Time now, const Message& message,
@@ -193,6 +186,15 @@ absl::Status Apply(Database& database, absl::Time now, const Message& message,
 }
 
 }  // namespace
+
+absl::Status RemoveShare(Database& database, const Bind& bind, absl::Time now) {
+  PODKIT_ASSIGN_OR_RETURN(const int64_t revision, NextRevision(database));
+  PODKIT_RETURN_IF_ERROR(DeleteBind(database, bind, revision));
+  PODKIT_RETURN_IF_ERROR(DeleteNotification(database, bind.share_uid, NotificationKind::kInvite));
+  if (bind.status != ShareStatus::kAccepted) return absl::OkStatus();
+  return SaveNotification(
+      database, MakeNotification(bind, NotificationKind::kRemoved, bind.owner_uid, now), revision);
+}
 
 absl::Status ApplyShareMessage(Database& database, absl::Time now, const Message& message) {
   if (message.kind == ShareInvite::kKind) return Apply(database, now, message, &ApplyInvite);

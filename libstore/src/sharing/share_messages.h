@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "messages/message.h"
 #include "podkit/store/types.h"
+#include "sharing/binds.h"
 #include "sqlite/database.h"
 
 namespace podkit::store {
@@ -67,5 +68,8 @@ struct ShareReply {
 // Applies any of them on the receiver's file. InvalidRequest for a kind that this version does not
 // know or a body that does not fit: the message waits until it does.
 absl::Status ApplyShareMessage(Database& database, absl::Time now, const Message& message);
+
+// Viewer: the owner does not share it any more. Tells him if he had accepted it.
+absl::Status RemoveShare(Database& database, const Bind& bind, absl::Time now);
 
 }  // namespace podkit::store

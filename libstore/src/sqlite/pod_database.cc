@@ -87,6 +87,20 @@ absl::StatusOr<std::vector<HomeInfo>> PodDatabase::ListHomes() {
   return homes;
 }
 
+std::vector<std::string> PodDatabase::HomesAfter(const std::string& uid, size_t most) const {
+  std::vector<std::string> uids;
+  MutexLock lock(&mutex_);
+  for (auto home = homes_.upper_bound(uid); home != homes_.end() && uids.size() < most; ++home) {
+    uids.push_back(*home);
+  }
+  return uids;
+}
+
+size_t PodDatabase::CountHomes() const {
+  MutexLock lock(&mutex_);
+  return homes_.size();
+}
+
 absl::Status PodDatabase::MarkPending(const std::string& uid) {
   {
     MutexLock lock(&mutex_);

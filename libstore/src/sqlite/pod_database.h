@@ -3,6 +3,7 @@
 // Thread-safe.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <set>
 #include <string>
@@ -32,6 +33,8 @@ class PodDatabase {
   bool HasHome(const std::string& uid) const;
   absl::Status AddHome(const std::string& uid, absl::Time created);
   absl::StatusOr<std::vector<HomeInfo>> ListHomes();
+  std::vector<std::string> HomesAfter(const std::string& uid, size_t most) const;
+  size_t CountHomes() const;
 
   // See UserStores.
   absl::Status MarkPending(const std::string& uid);

@@ -102,6 +102,12 @@ absl::StatusOr<std::shared_ptr<UserStore>> UserStores::GetExisting(const std::st
 
 absl::StatusOr<std::vector<HomeInfo>> UserStores::ListHomes() { return state_->pod->ListHomes(); }
 
+std::vector<std::string> UserStores::HomesAfter(const std::string& uid, size_t most) const {
+  return state_->pod->HomesAfter(uid, most);
+}
+
+size_t UserStores::CountHomes() const { return state_->pod->CountHomes(); }
+
 const std::string& UserStores::answers_id() const { return state_->pod->answers_id(); }
 
 absl::Status UserStores::MarkPending(const std::string& uid) {

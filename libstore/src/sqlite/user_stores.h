@@ -43,6 +43,9 @@ class UserStores {
   absl::StatusOr<std::shared_ptr<UserStore>> GetExisting(const std::string& uid);
 
   absl::StatusOr<std::vector<HomeInfo>> ListHomes();
+  // The next homes by uid, at most `most`.
+  std::vector<std::string> HomesAfter(const std::string& uid, size_t most) const;
+  size_t CountHomes() const;
 
   // Names the answers that these files keep: see conduit::AnswerStore::Id.
   const std::string& answers_id() const;

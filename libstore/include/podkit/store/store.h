@@ -58,6 +58,9 @@ struct StoreOptions {
   // Deliver messages from threads of the store, one for each pod. Without it the owner calls
   // DeliverMessages.
   bool deliver_in_background = true;
+  // With deliver_in_background: compares the shares of all homes with their other side once in this
+  // time, a few homes after the others, as ReconcileShares does. Zero: only when asked to.
+  absl::Duration reconcile_period = absl::Hours(24);
   // Called after a change of a collection that lives here or shows in a home here, by whomever; may
   // be empty. A hint: several changes may come as one, and one from another pod may be lost. Called
   // from any thread; must not wait.
@@ -108,6 +111,46 @@ struct CollectedOrphans {
   }
 };
 
+// What was done about shares whose two sides differed: see docs/sharing.md.
+struct HealedShares {
+  int64_t invited_again = 0;  // The viewer had other terms.
+  int64_t asked_anew = 0;     // The viewer had lost it, or his answer.
+  int64_t replied_again = 0;  // The owner had another answer than the viewer gave.
+  int64_t removed = 0;        // The viewer had what the owner does not share.
+  int64_t withdrawn = 0;      // Of a collection that is not there.
+
+  HealedShares& operator+=(const HealedShares& other);
+  static constexpr auto Fields() {
+    return std::make_tuple(Required("invited_again", &HealedShares::invited_again),
+                           Required("asked_anew", &HealedShares::asked_anew),
+                           Required("replied_again", &HealedShares::replied_again),
+                           Required("removed", &HealedShares::removed),
+                           Required("withdrawn", &HealedShares::withdrawn));
+  }
+};
+
+// What ReconcileShares found.
+struct ReconciledShares {
+  int64_t homes = 0;
+  int64_t shares = 0;                 // Of these homes, as owners and as viewers.
+  int64_t in_flight = 0;              // Left alone: a message about them waits.
+  int64_t unknown = 0;                // Left alone: the other side could not be asked.
+  int64_t calls = 0;                  // To other pods.
+  HealedShares healed;                // In these homes; the others heal their own side.
+  std::vector<std::string> problems;  // Homes and pods that could not be asked; the first 20.
+  std::string next;                   // Go on after this home; empty: this was the last.
+
+  static constexpr auto Fields() {
+    return std::make_tuple(
+        Required("homes", &ReconciledShares::homes), Required("shares", &ReconciledShares::shares),
+        Required("in_flight", &ReconciledShares::in_flight),
+        Required("unknown", &ReconciledShares::unknown),
+        Required("calls", &ReconciledShares::calls), Required("healed", &ReconciledShares::healed),
+        Required("problems", &ReconciledShares::problems),
+        Required("next", &ReconciledShares::next));
+  }
+};
+
 struct StoreStats {
   int64_t open_files = 0;
   int64_t reads = 0;   // Transactions since the start.
@@ -116,6 +159,8 @@ struct StoreStats {
       0;  // Commits that carried them: writes wait for each other and commit together.
   int64_t messages_delivered = 0;
   int64_t messages_failed = 0;  // Attempts that will be repeated.
+  int64_t shares_compared = 0;  // With their other side, as ReconcileShares does.
+  HealedShares shares_healed;   // Here, whoever asked.
 };
 
 class Store {
@@ -148,6 +193,14 @@ class Store {
   // StoreOptions::orphan_grace: of attachments that were removed, and of files that were not
   // attached in the end. Runs beside whoever attaches files. NoSuchHome.
   absl::StatusOr<CollectedOrphans> CollectOrphans(const std::string& uid);
+
+  // Compares the shares of the next `homes` homes of this pod, by uid after `after`, with what the
+  // other side has, and heals differences; all of them with one call to each pod for so many
+  // shares. What a message that waits explains is no difference. Whatever the number of shares, it
+  // holds few of them at a time. Doing it again changes nothing. A share that only one side has is
+  // found from the pod of that side.
+  absl::StatusOr<ReconciledShares> ReconcileShares(const std::string& after = "",
+                                                   int64_t homes = 1000);
 
   // Homes that exist on this pod, by uid.
   absl::StatusOr<std::vector<HomeInfo>> ListHomes();
