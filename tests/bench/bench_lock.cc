@@ -21,23 +21,17 @@
 
 #include "podkit/lock/local_directory.h"
 #include "tests/bench/load.h"
+#include "tests/bench/must.h"
 #include "tests/support/temp_dir.h"
 
 namespace podkit::lock {
 namespace {
 
 using bench::Load;
+using bench::Must;
 using bench::RunLoad;
 
 constexpr int kMaxCallers = 1024;
-
-// Ends the benchmark unless `result` is OK.
-template <typename T>
-T Must(absl::StatusOr<T> result) {
-  if (result.ok()) return *std::move(result);
-  fmt::print(stderr, "bench_lock: {}\n", result.status().ToString());
-  std::exit(1);
-}
 
 // The callers of one host, each with a store of its own.
 class Callers {

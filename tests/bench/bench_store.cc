@@ -19,6 +19,7 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "must.h"
 #include "podkit/store/store.h"
 #include "share_bench.h"
 #include "tests/support/temp_dir.h"
@@ -26,13 +27,7 @@
 namespace podkit::store {
 namespace {
 
-// Ends the benchmark unless `result` is OK.
-template <typename T>
-T Must(absl::StatusOr<T> result) {
-  if (result.ok()) return *std::move(result);
-  fmt::print(stderr, "bench_store: {}\n", result.status().ToString());
-  std::exit(1);
-}
+using bench::Must;
 
 std::string Event(std::string_view uid) {
   return fmt::format(

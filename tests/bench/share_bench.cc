@@ -7,10 +7,12 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "load.h"
+#include "must.h"
 #include "podkit/conduit/conduit.h"
 #include "podkit/conduit/http_transport.h"
 #include "podkit/conduit/in_process.h"
@@ -20,13 +22,6 @@
 
 namespace podkit::bench {
 namespace {
-
-template <typename T>
-T Must(absl::StatusOr<T> result) {
-  if (result.ok()) return *std::move(result);
-  fmt::print(stderr, "bench_store: {}\n", result.status().ToString());
-  std::exit(1);
-}
 
 std::string Event(std::string_view uid) {
   return fmt::format(
@@ -128,26 +123,34 @@ Load GetLoad(store::HomeChild& child, std::chrono::milliseconds length) {
   return RunLoad(1, length, [&](int) { return object->Text().ok(); });
 }
 
-void Compare(std::string_view what, const Load& own, const Load& shared, double goal) {
-  PrintFigure(fmt::format("store/{}-calls", what), shared.per_second, "calls/s");
-  PrintFigure(fmt::format("store/{}-p50", what), shared.p50_us, "us");
-  PrintFigure(fmt::format("store/{}-p99", what), shared.p99_us, "us");
-  PrintRatio(fmt::format("store/{}-to-own", what), shared.per_second / own.per_second, goal);
+void PrintLoad(std::string_view what, const Load& load) {
+  PrintFigure(fmt::format("store/{}-calls", what), load.per_second, "calls/s");
+  PrintFigure(fmt::format("store/{}-p50", what), load.p50_us, "us");
+  PrintFigure(fmt::format("store/{}-p99", what), load.p99_us, "us");
+}
+
+// `what`: "get", say, which the owner does and the other through the share.
+void Compare(std::string_view way, std::string_view what, const std::pair<Load, Load>& loads,
+             double goal) {
+  const auto& [own, shared] = loads;
+  PrintLoad(fmt::format("{}-own-{}", way, what), own);
+  PrintLoad(fmt::format("{}-shared-{}", way, what), shared);
+  PrintRatio(fmt::format("store/{}-shared-{}-to-own", way, what),
+             shared.per_second / own.per_second, goal);
 }
 
 void Measure(std::string_view way, TwoPods& pods, bool quick, double get_goal, double put_goal) {
-  const std::chrono::milliseconds length(quick ? 20 : 2000);
+  const int rounds = quick ? 1 : 5;
+  const std::chrono::milliseconds length(quick ? 20 : 500);
   const auto own = pods.Own();
   const auto shared = pods.Shared();
   Must(own->PutObject("get.ics", {Event("get")}, {}));
-  const Load own_get = GetLoad(*own, length);
-  const Load shared_get = GetLoad(*shared, length);
-  const Load own_put = PutLoad(*own, length);
-  const Load shared_put = PutLoad(*shared, length);
-  PrintFigure(fmt::format("store/{}-own-get-p50", way), own_get.p50_us, "us");
-  PrintFigure(fmt::format("store/{}-own-put-p50", way), own_put.p50_us, "us");
-  Compare(fmt::format("{}-shared-get", way), own_get, shared_get, get_goal);
-  Compare(fmt::format("{}-shared-put", way), own_put, shared_put, put_goal);
+  const auto in_turn = [&](Load (*load)(store::HomeChild&, std::chrono::milliseconds)) {
+    return RunLoadsInTurn(
+        rounds, [&] { return load(*own, length); }, [&] { return load(*shared, length); });
+  };
+  Compare(way, "get", in_turn(GetLoad), get_goal);
+  Compare(way, "put", in_turn(PutLoad), put_goal);
 }
 
 }  // namespace
