@@ -54,14 +54,6 @@ absl::Status WithOutcome(absl::Status status, Outcome outcome) {
   return status;
 }
 
-absl::Status WithMessage(const absl::Status& status, std::string_view message) {
-  absl::Status changed(status.code(), std::string(message));
-  status.ForEachPayload([&](absl::string_view type, const absl::Cord& payload) {
-    changed.SetPayload(type, payload);
-  });
-  return changed;
-}
-
 std::string CodeName(absl::StatusCode code) {
   std::string name = absl::StatusCodeToString(code);
   std::transform(name.begin(), name.end(), name.begin(), AsciiLower);

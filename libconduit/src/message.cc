@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 
 namespace podkit::conduit::internal {
 namespace {
@@ -83,8 +84,9 @@ absl::Status MissingElement(size_t index) {
   return absl::InvalidArgumentError(fmt::format("$[{}]: is missing", index));
 }
 
-absl::Status UnknownEnumName(std::string_view name) {
-  return absl::InvalidArgumentError(fmt::format("$: unknown name '{}'", name.substr(0, 64)));
+absl::Status UnknownEnumName(std::string_view name, std::span<const std::string_view> known) {
+  return absl::InvalidArgumentError(
+      fmt::format("$: unknown name '{}' (known: {})", name.substr(0, 64), fmt::join(known, ", ")));
 }
 
 absl::Status NumberOutOfRange(const JsonValue& value) {

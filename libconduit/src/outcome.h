@@ -18,9 +18,6 @@ constexpr bool IsFailure(Outcome outcome) {
          outcome == Outcome::kTimedOut;
 }
 
-// `status` with another message; it keeps what it carries.
-absl::Status WithMessage(const absl::Status& status, std::string_view message);
-
 // The name of a code on the wire, "not_found", and back; kUnknown for a name that is not known.
 // Never kOk.
 std::string CodeName(absl::StatusCode code);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/with_message.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "outcome.h"

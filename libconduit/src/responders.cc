@@ -8,6 +8,7 @@
 
 #include "batch/references.h"
 #include "common/status_macros.h"
+#include "common/with_message.h"
 #include "fmt/format.h"
 #include "hmac.h"
 #include "outcome.h"

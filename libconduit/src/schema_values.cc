@@ -73,8 +73,9 @@ class ValueChecker {
   static absl::Status CheckEnum(const TypeSchema& type, const JsonValue& value) {
     const auto name = value.AsString();
     if (!name) return WrongKind("string", value);
-    const bool known = std::find(type.names.begin(), type.names.end(), *name) != type.names.end();
-    return known || type.open ? absl::OkStatus() : internal::UnknownEnumName(*name);
+    const std::vector<std::string_view> known(type.names.begin(), type.names.end());
+    const bool found = std::find(known.begin(), known.end(), *name) != known.end();
+    return found || type.open ? absl::OkStatus() : internal::UnknownEnumName(*name, known);
   }
 
   absl::Status CheckList(const TypeSchema& type, const JsonValue& value) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "common/with_message.h"
 #include "podkit/store/errors.h"
 #include "servers/common/error_json.h"
 #include "servers/common/files.h"
@@ -94,7 +95,14 @@ bool IsAboutTheFile(const absl::Status& status) {
   return error_class == store::InvalidCalendarData::kClass ||
          error_class == store::UnsupportedComponent::kClass ||
          error_class == store::UidConflict::kClass || error_class == store::InvalidName::kClass ||
+         error_class == conduit::BodyTooLarge::kClass ||
          (error_class.empty() && !absl::IsUnavailable(status) && !absl::IsUnauthenticated(status));
+}
+
+// What ended an import, with the file at which it did.
+absl::Status AtFile(const FileReport& report) {
+  return WithMessage(report.status,
+                     fmt::format("{}: {}", report.file, std::string(report.status.message())));
 }
 
 // One file after the other, each told of at once, until there is an error that is not about a file.
@@ -138,7 +146,7 @@ absl::Status Import(Session& session, const Options& options) {
   } else if (reports.size() > 1) {
     session.Print(Totals(reports, files.size()));
   }
-  if (ended) return last;
+  if (ended) return AtFile(reports.back());
   const bool refused =
       std::ranges::any_of(reports, [](const FileReport& report) { return !report.status.ok(); });
   return refused ? conduit::MakeError(AlreadyReported{}, "a file was refused") : absl::OkStatus();

@@ -18,6 +18,9 @@ constexpr std::string_view kDescription =
     "With no configuration at all it serves pod A on 127.0.0.1:8201, alone and without users, and\n"
     "keeps its data in ./podkit-data.\n";
 
+// Pods exchange what they can serve, which has some KiB, in calls of their own.
+constexpr int64_t kLeastBodyBytes = 64 << 10;
+
 constexpr std::string_view kFooter = R"(Configuration file:
   One JSON object whose members are named like the flags, with '_' for '-':
     {"pod": "A", "listen": "127.0.0.1:8201", "data": "data",
@@ -79,8 +82,8 @@ absl::StatusOr<PoddConfig> Check(const PoddSettings& settings) {
     return WrongFlag("transport", fmt::format("'{}' is not http or links", transport));
   }
   config.calls_over_links = transport == "links";
-  PODKIT_RETURN_IF_ERROR(
-      TakeNumber("max-body-bytes", settings.max_body_bytes, 1024, &config.max_body_bytes));
+  PODKIT_RETURN_IF_ERROR(TakeNumber("max-body-bytes", settings.max_body_bytes, kLeastBodyBytes,
+                                    &config.max_body_bytes));
   return config;
 }
 

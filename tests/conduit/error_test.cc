@@ -1,6 +1,7 @@
 #include "podkit/conduit/error.h"
 
 #include "cheese.h"
+#include "common/with_message.h"
 #include "outcome.h"
 #include "tests/support/catch.h"
 
@@ -53,7 +54,7 @@ TEST_CASE("OutcomeOf follows from what a status carries", "[conduit][error]") {
 TEST_CASE("A status with another message keeps what it carries", "[conduit][error]") {
   const absl::Status status =
       internal::WithOutcome(MakeError(ShopClosed{}, "a"), Outcome::kUnknown);
-  const absl::Status changed = internal::WithMessage(status, "b");
+  const absl::Status changed = WithMessage(status, "b");
   CHECK(changed.message() == "b");
   CHECK(changed.code() == status.code());
   CHECK(ErrorClass(changed) == "ShopClosed");

@@ -243,7 +243,7 @@ TEST_CASE("Times keep their microseconds and are understood from every zone",
 TEST_CASE("Enumerators travel by their names", "[conduit][message]") {
   CHECK(ToJson(Access::kReadWrite) == R"("read-write")");
   CHECK(RoundTrip(Access::kRead) == Access::kRead);
-  CHECK(Refusal<Access>(R"("write")") == "$: unknown name 'write'");
+  CHECK(Refusal<Access>(R"("write")") == "$: unknown name 'write' (known: read, read-write)");
   CHECK(Refusal<Access>("0") == "$: expected string, got integer");
   CHECK(EnumFromName<Access>("read") == Access::kRead);
   CHECK(EnumName(static_cast<Access>(9)).empty());
@@ -294,7 +294,8 @@ TEST_CASE("An error names the place of the value at fault", "[conduit][message]"
   CHECK(Refusal<Outer>(R"({"map":{"k":{"name":1}}})") ==
         "$.map.k.name: expected string, got integer");
   CHECK(Refusal<Outer>(R"({"small":1000})") == "$.small: 1000 is out of range");
-  CHECK(Refusal<Outer>(R"({"access":"none"})") == "$.access: unknown name 'none'");
+  CHECK(Refusal<Outer>(R"({"access":"none"})") ==
+        "$.access: unknown name 'none' (known: read, read-write)");
 }
 
 }  // namespace podkit::conduit

@@ -169,14 +169,14 @@ TEST_CASE("podctl finds the line of what a collection does not take", "[e2e][pod
 }
 
 TEST_CASE("podctl names file, size and limit of what is too large", "[e2e][podctl][import]") {
-  Importing bed({"--max-body-bytes", "2048"});
-  const std::string large = bed.pods().NewFile("large.ics", Event("x", std::string(3000, 's')));
+  Importing bed({"--max-body-bytes", "65536"});
+  const std::string large = bed.pods().NewFile("large.ics", Event("x", std::string(70'000, 's')));
   const auto size = std::to_string(std::filesystem::file_size(large));
   bed.pods().PodctlJson({"--as", "anna", "create", "work"});
   const auto import = bed.Import({"work", large});
   CHECK(import.exit_code == 1);
   CHECK_THAT(import.err, Catch::StartsWith("podctl: " + large + ": it has " + size + " bytes") &&
-                             Catch::Contains("2048 bytes") && Catch::Contains("max_body_bytes"));
+                             Catch::Contains("65536 bytes") && Catch::Contains("max_body_bytes"));
   CheckRefusal(bed.pods().Podctl({"--as", "anna", "put", "work", "x.ics", large}), 1,
                large + ": it has " + size + " bytes, too large for the pod");
   const std::string huge = bed.pods().NewFile("huge.ics", "");
@@ -185,6 +185,42 @@ TEST_CASE("podctl names file, size and limit of what is too large", "[e2e][podct
   CHECK(refused.exit_code == 1);
   CHECK_THAT(refused.err,
              Catch::Contains("'" + huge + "' has 67108865 bytes") && Catch::Contains("67108864"));
+}
+
+TEST_CASE("podctl says that a file is too large for the call to its owner's pod",
+          "[e2e][podctl][import]") {
+  Importing bed({"--max-body-bytes", "65536"});
+  bed.pods().PodctlJson({"--as", "anna", "create", "work"});
+  bed.pods().PodctlJson({"--as", "anna", "delegate", "emma", "--access", "read-write"});
+  // Alone it is small enough for either pod.
+  const std::string file =
+      bed.pods().NewFile("large.ics", Event("x", std::string(65'450 - Event("x", "").size(), 's')));
+  const std::string small = bed.pods().NewFile("small.ics", Event("y"));
+  REQUIRE(bed.Import({"work", file}).exit_code == 0);
+  const auto from_other_pod = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"--pod", "B", "--as", "emma", "--home", "anna"});
+    return bed.pods().Podctl(words);
+  };
+  const auto import = from_other_pod({"import", "work", file, small});
+  CHECK(import.exit_code == 1);
+  CHECK_THAT(import.err, Catch::StartsWith("podctl: " + file + ": ") &&
+                             Catch::Contains("more than the limit of 65536"));
+  CHECK_THAT(import.out, Catch::Contains("small.ics: 1 created"));
+  const auto put = from_other_pod({"put", "work", "x.ics", file});
+  CHECK(put.exit_code == 1);
+  CHECK_THAT(put.err,
+             Catch::Contains("more than the limit of 65536") && !Catch::Contains("try again"));
+}
+
+TEST_CASE("podctl names the file at which an import ended", "[e2e][podctl][import]") {
+  Importing bed;
+  bed.pods().PodctlJson({"--as", "anna", "create", "work"});
+  bed.pods().PodctlJson({"--as", "anna", "delegate", "emma", "--access", "read"});
+  const std::string file = bed.pods().NewFile("a.ics", Event("x"));
+  const auto refused =
+      bed.pods().Podctl({"--pod", "B", "--as", "emma", "--home", "anna", "import", "work", file});
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err, Catch::StartsWith("podctl: " + file + ": "));
 }
 
 // A calendar file whose reader waits until it is written.

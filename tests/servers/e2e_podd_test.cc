@@ -56,7 +56,7 @@ TEST_CASE("podd refuses wrong flags and says which one", "[e2e][podd]") {
       {{"--threads", "0"}, 2, "--threads: 0"},
       {{"--threads", "many"}, 2, "many"},
       {{"--max-connections", "-1"}, 2, "--max-connections: -1"},
-      {{"--max-body-bytes", "10"}, 2, "--max-body-bytes: 10"},
+      {{"--max-body-bytes", "10"}, 2, "--max-body-bytes: 10 is not between 65536 and"},
       {{"--log-level", "loud"}, 2, "'loud'"},
       {{"--tls-key-file", "key.pem"}, 2, "give both or none"},
       {{"--data", ""}, 2, "--data"},

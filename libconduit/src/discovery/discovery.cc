@@ -7,6 +7,7 @@
 #include "absl/base/thread_annotations.h"
 #include "common/mutex.h"
 #include "common/status_macros.h"
+#include "common/with_message.h"
 #include "discovery/host_list.h"
 #include "fmt/format.h"
 #include "hmac.h"
@@ -172,10 +173,10 @@ absl::Time Discovery::Tick(absl::Time now, const std::stop_token& stop) {
       return now + half + half * state_->random.Unit();
     }
     asked = About(source->name(), asked);
-    failure = failure.ok() ? std::move(asked)
-                           : internal::WithMessage(
-                                 failure, fmt::format("{}; {}", std::string(failure.message()),
-                                                      std::string(asked.message())));
+    failure = failure.ok()
+                  ? std::move(asked)
+                  : WithMessage(failure, fmt::format("{}; {}", std::string(failure.message()),
+                                                     std::string(asked.message())));
   }
   if (!stop.stop_requested()) state_->Note(kSources, failure);
   return now + state_->backoff.Next(state_->random);

@@ -42,6 +42,8 @@ conduit::CallOptions RemoteCaller::Options() const {
 }
 
 absl::Status RemoteCaller::Explain(const std::string& pod, const absl::Status& status) const {
+  // Would be as large another time.
+  if (GetError<conduit::BodyTooLarge>(status)) return status;
   switch (conduit::OutcomeOf(status)) {
     case conduit::Outcome::kNotExecuted:
     case conduit::Outcome::kUnknown:

@@ -69,7 +69,7 @@ class RemoteCaller {
       options->payload = std::make_shared<const std::string>(argument.payload);
     }
   }
-  // A failed transport as PodUnavailable; everything else as it is.
+  // A failed transport as PodUnavailable; everything else, BodyTooLarge too, as it is.
   absl::Status Explain(const std::string& pod, const absl::Status& status) const;
 
   const Context& context_;

@@ -60,10 +60,15 @@ constexpr bool AreNames(const std::array<std::string_view, kSize>& names) {
 }
 
 template <NamedEnum E>
-constexpr bool EnumNamesAreUnique() {
+constexpr auto NamesOf() {
   std::array<std::string_view, EnumNames<E>::kNames.size()> names;
   for (size_t i = 0; i < names.size(); ++i) names[i] = EnumNames<E>::kNames[i].second;
-  return AreNames(names);
+  return names;
+}
+
+template <NamedEnum E>
+constexpr bool EnumNamesAreUnique() {
+  return AreNames(NamesOf<E>());
 }
 
 }  // namespace internal

@@ -26,6 +26,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -73,7 +74,7 @@ namespace internal {
 absl::Status WrongKind(std::string_view expected, const JsonValue& got);
 absl::Status MissingField(std::string_view name);
 absl::Status MissingElement(size_t index);
-absl::Status UnknownEnumName(std::string_view name);
+absl::Status UnknownEnumName(std::string_view name, std::span<const std::string_view> known);
 absl::Status NumberOutOfRange(const JsonValue& value);
 // Puts the name of the enclosing field or element into the path that the message starts with.
 absl::Status InField(std::string_view name, const absl::Status& status);
@@ -224,7 +225,7 @@ struct Codec<E> {
     if (!name) return internal::WrongKind("string", value);
     auto got = EnumFromName<E>(*name);
     if constexpr (OpenEnum<E>) got = got.value_or(EnumNames<E>::kUnknown);
-    if (!got) return internal::UnknownEnumName(*name);
+    if (!got) return internal::UnknownEnumName(*name, internal::NamesOf<E>());
     *out = *got;
     return absl::OkStatus();
   }
