@@ -149,9 +149,10 @@ absl::Status ShowBatch(const Session& session, const std::vector<replica::ChunkR
   std::vector<ChunkRow> rows;
   for (size_t i = 0; i < chunks.size(); ++i) {
     const replica::ChunkResult& result = batch.results[i];
+    const auto& hash = chunks[i].hash;
     rows.push_back({.chunk = TextOf(chunks[i].name),
                     .outcome = std::string(replica::NameOf(result.outcome)),
-                    .hash = chunks[i].hash ? chunks[i].hash->Hex() : "",
+                    .hash = hash ? hash->Hex() : "",
                     .error = result.error});
   }
   return ShowRows(session, rows, batch.status);

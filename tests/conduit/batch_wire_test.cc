@@ -149,7 +149,7 @@ TEST_CASE("Frames that are none are refused as a whole, and nothing is executed"
     CHECK(HasClass(reply[0], "InvalidArguments"));
     CHECK_THAT(reply[0], Catch::Contains(std::string(why)));
   };
-  refused(good + "\x01\0\0", "call 1 of the batch ends within its head");
+  refused(good + "\x01\0\0"s, "call 1 of the batch ends within its head");
   refused(good + "\x03\0\0\0\0"s, "call 1 of the batch is of kind 3, which does not exist");
   refused(good + "\x01\0\0\0\x02{"s,
           "call 1 of the batch has 2 bytes, more than the 1 that follow");
@@ -250,8 +250,8 @@ TEST_CASE("A few bytes of references do not make a large batch of a small one",
   const std::string text(3'000, 'x');
   Words bodies = {R"({"action":"read-item","arguments":[")" + text + R"("],"keywords":{}})"};
   for (int i = 0; i < 8; ++i) {
-    bodies.push_back(R"({"action":"create-list","arguments":[],"keywords":{"name":"brie"},)"
-                     R"("use":{"/keywords/more":{"call":0,"path":""}}})");
+    bodies.emplace_back(R"({"action":"create-list","arguments":[],"keywords":{"name":"brie"},)"
+                        R"("use":{"/keywords/more":{"call":0,"path":""}}})");
   }
   const Words replies = peer.Send(bodies);
   REQUIRE(replies.size() == 9);

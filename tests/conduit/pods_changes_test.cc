@@ -4,6 +4,7 @@
 #include <random>
 #include <set>
 
+#include "fmt/format.h"
 #include "podkit/conduit/pods.h"
 #include "pods_diff.h"
 #include "tests/support/catch.h"
@@ -141,7 +142,7 @@ TEST_CASE("Found hosts do not lead out of TLS", "[conduit][pods][found]") {
     const auto with = [&](const std::string& host) {
       return pods->SetHosts({{id, {"https://x:1", host}}}, "listed");
     };
-    CHECK(with("http://x:2").message() == "pod '" + id + "': $.hosts: " + why);
+    CHECK(with("http://x:2").message() == fmt::format("pod '{}': $.hosts: {}", id, why));
     CHECK(with("https://x:2") == absl::OkStatus());
   }
   CHECK(pods->SetHosts({{"D", {"http://d:1"}}}, "listed") == absl::OkStatus());

@@ -14,7 +14,6 @@ namespace {
 
 using podkit::conduit::testing::ManualScheduler;
 using podkit::conduit::testing::SimulatedNetwork;
-using podkit::conduit::testing::SimulatedWay;
 
 const std::string kHostA = "http://a.sim:80";
 const std::string kHostB = "http://b.sim:80";

@@ -240,20 +240,20 @@ TEST_CASE("Requests that come at the same time are committed together", "[sqlite
   testing::TempDir folder;
   const auto directory = ValueOf(OpenSqliteDirectory(folder.File("locks.sqlite")));
   OpenSession(*directory, "s1", "alpha");
-  constexpr int kThreads = 16;
-  constexpr int kGrantsEach = 25;
-  std::vector<std::future<int>> done;
-  for (int thread = 0; thread < kThreads; ++thread) {
+  constexpr size_t kThreads = 16;
+  constexpr size_t kGrantsEach = 25;
+  std::vector<std::future<size_t>> done;
+  for (size_t thread = 0; thread < kThreads; ++thread) {
     done.push_back(std::async(std::launch::async, [&directory, thread] {
-      int granted = 0;
-      for (int i = 0; i < kGrantsEach; ++i) {
+      size_t mine = 0;
+      for (size_t i = 0; i < kGrantsEach; ++i) {
         const std::string store = std::to_string(thread) + "/" + std::to_string(i);
-        granted += TryAcquire(*directory, "s1", store).ok() ? 1 : 0;
+        mine += TryAcquire(*directory, "s1", store).ok() ? 1 : 0;
       }
-      return granted;
+      return mine;
     }));
   }
-  int granted = 0;
+  size_t granted = 0;
   for (auto& one : done) granted += one.get();
   CHECK(granted == kThreads * kGrantsEach);
   const LocalDirectory::Counters counters = directory->counters();

@@ -20,7 +20,6 @@ namespace {
 using conduit::AnswerLimits;
 using conduit::JsonDocument;
 using conduit::KeyedCall;
-using conduit::WireReply;
 using testing::FakeClock;
 using testing::TempDir;
 using testing::ValueOf;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,7 +31,7 @@ inline ByteSource From(std::string bytes) {
   return [bytes = std::move(bytes), at = size_t{0}](char* buffer,
                                                     size_t size) mutable -> absl::StatusOr<size_t> {
     const size_t piece = std::min({size, bytes.size() - at, size_t{300'007}});
-    std::memcpy(buffer, bytes.data() + at, piece);
+    std::copy_n(bytes.data() + at, piece, buffer);
     at += piece;
     return piece;
   };

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "collection_fixture.h"
+#include "common/status_macros.h"
 
 namespace podkit::store {
 namespace {
@@ -29,9 +30,8 @@ class IntegrityFixture : public CollectionFixture {
   std::vector<std::string> Damage() {
     std::vector<std::string> problems;
     REQUIRE(store().Read([&](Database& database) -> absl::Status {
-      auto found = FindDamage(database);
-      if (found.ok()) problems = *std::move(found);
-      return found.status();
+      PODKIT_ASSIGN_OR_RETURN(problems, FindDamage(database));
+      return absl::OkStatus();
     }) == absl::OkStatus());
     return problems;
   }

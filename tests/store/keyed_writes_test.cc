@@ -149,10 +149,10 @@ TEST_CASE("A key that stands for another call is refused, also after a restart",
 }
 
 TEST_CASE("Of calls with the same key at the same time one is executed", "[store][keys][threads]") {
-  constexpr int kRounds = 5;
+  constexpr int64_t kRounds = 5;
   constexpr int kCallers = 4;
   KeyedBed bed;
-  for (int round = 0; round < kRounds; ++round) {
+  for (int64_t round = 0; round < kRounds; ++round) {
     const std::string name = std::to_string(round) + ".ics";
     std::vector<absl::StatusOr<PutResult>> results(kCallers, absl::UnknownError(""));
     std::vector<std::thread> callers;

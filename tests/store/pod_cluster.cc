@@ -81,7 +81,8 @@ void PodCluster::Impersonate(const std::string& pod,
 }
 
 void PodCluster::SetGroups(std::vector<store::Group> groups) {
-  REQUIRE(directory_->Replace(Users(), std::move(groups)) == absl::OkStatus());
+  const absl::Status replaced = directory_->Replace(Users(), std::move(groups));
+  REQUIRE(replaced == absl::OkStatus());
   for (const auto& [id, pod] : pods_) {
     if (pod.store) REQUIRE(pod.store->FollowGroups() == absl::OkStatus());
   }

@@ -194,6 +194,24 @@ std::vector<Row> HomeRows() {
       {"home-sync-token", kSeesHome, [](Bed& bed) { return bed.home().SyncToken().status(); }},
       {"home-changes-since", kSeesHome,
        [](Bed& bed) { return bed.home().ChangesSince("", true).status(); }},
+      {"collections-free-busy-sources", kLearnsBusy,
+       [](Bed& bed) { return bed.home().FindFreeBusy(kAnyTime).status(); }},
+      {"collections-busy-time", kLearnsBusy,
+       [](Bed& bed) -> absl::Status {
+         bed.NewObject();
+         const auto busy = bed.home().FindFreeBusy(kAnyTime);
+         if (!busy.ok()) return busy.status();
+         CHECK(busy->unknown.empty());
+         return busy->periods.empty() ? absl::UnknownError("no time is taken") : absl::OkStatus();
+       }},
+      {"collections-sync-tokens", kSeesHome,
+       [](Bed& bed) { return bed.home().SyncTokens().status(); }},
+  };
+}
+
+// What goes on between people.
+std::vector<Row> SharingRows() {
+  return {
       {"home-invite", kManages,
        [](Bed& bed) {
          return bed.home().Invite(bed.NewCollection(), "bea", Access::kRead, "").status();
@@ -227,18 +245,6 @@ std::vector<Row> HomeRows() {
          return bed.home().RemoveDelegate("bea");
        }},
       {"home-delegators", kSeesHome, [](Bed& bed) { return bed.home().Delegators().status(); }},
-      {"collections-free-busy-sources", kLearnsBusy,
-       [](Bed& bed) { return bed.home().FindFreeBusy(kAnyTime).status(); }},
-      {"collections-busy-time", kLearnsBusy,
-       [](Bed& bed) -> absl::Status {
-         bed.NewObject();
-         const auto busy = bed.home().FindFreeBusy(kAnyTime);
-         if (!busy.ok()) return busy.status();
-         CHECK(busy->unknown.empty());
-         return busy->periods.empty() ? absl::UnknownError("no time is taken") : absl::OkStatus();
-       }},
-      {"collections-sync-tokens", kSeesHome,
-       [](Bed& bed) { return bed.home().SyncTokens().status(); }},
   };
 }
 
@@ -332,7 +338,9 @@ std::vector<Row> WriteRows() {
 
 std::vector<Row> AllRows() {
   std::vector<Row> rows = HomeRows();
-  for (auto&& more : {ReadRows(), WriteRows()}) rows.insert(rows.end(), more.begin(), more.end());
+  for (auto&& more : {SharingRows(), ReadRows(), WriteRows()}) {
+    rows.insert(rows.end(), more.begin(), more.end());
+  }
   return rows;
 }
 

@@ -210,13 +210,13 @@ TEST_CASE("More reads at once than connections all get their turn", "[store][use
 TEST_CASE("Writes that wait commit together", "[store][user_store]") {
   File file;
   const auto store = file.Open();
-  constexpr int kThreads = 16;
-  constexpr int kRounds = 30;
+  constexpr int64_t kThreads = 16;
+  constexpr int64_t kRounds = 30;
   std::atomic<int> failures = 0;
   std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) {
+  for (int64_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
-      for (int i = 0; i < kRounds; ++i) {
+      for (int64_t i = 0; i < kRounds; ++i) {
         const std::string id = std::to_string(t) + "/" + std::to_string(i);
         if (!store->Write(AddRow(id)).ok()) ++failures;
       }

@@ -258,7 +258,8 @@ void FaultyDisk::CopyAfterPowerLoss(const std::string& folder, const std::string
     const std::filesystem::path target = std::filesystem::path(copy) / relative;
     std::filesystem::create_directories(target.parent_path());
     const std::string mixed = MixSectors(content, ReadAll(path), random);
-    std::ofstream(target, std::ios::binary).write(mixed.data(), mixed.size());
+    std::ofstream(target, std::ios::binary)
+        .write(mixed.data(), static_cast<std::streamsize>(mixed.size()));
   }
 }
 

@@ -24,7 +24,7 @@ ReadPool::~ReadPool() = default;
 
 absl::Status ReadPool::Run(const TransactionBody& body) {
   auto database = Acquire();
-  absl::Status status = database.ok() ? RunOn(**database, body) : std::move(database).status();
+  absl::Status status = database.ok() ? RunOn(**database, body) : database.status();
   Release(database.ok() ? *std::move(database) : nullptr);
   return status;
 }

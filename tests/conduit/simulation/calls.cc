@@ -144,7 +144,7 @@ void Calls::StartGather(Host& host, const PlannedCall& call, bool must_succeed) 
       [this, record, numbers](const Gathered<Read>& one) {
         ++record->ended;
         if (record->done > 0)
-          around_.ledger.problems.push_back("a gather went on when it was done");
+          around_.ledger.problems.emplace_back("a gather went on when it was done");
         Ended(numbers.at(one.index), one.result);
       },
       [record] { ++record->done; });

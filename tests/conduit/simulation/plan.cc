@@ -175,7 +175,7 @@ Plan PlanOf(uint64_t seed) {
   for (size_t i = 0; i < calls; ++i) {
     plan.calls.push_back(CallOf(dice, plan));
     if (!dice.Throw(0.3)) continue;
-    if (auto again = RepeatOf(dice, plan)) plan.calls.push_back(*std::move(again));
+    if (auto again = RepeatOf(dice, plan)) plan.calls.push_back(*again);
   }
   if (plan.calm) return plan;
   for (size_t faults = dice.Below(4); faults > 0; --faults) {

@@ -92,7 +92,7 @@ Result Run(uint64_t seed, const Flags& flags, const char* program) {
   Result result = RunSchedule(seed, flags.log);
   for (const std::string& line : result.lines) fmt::print("{}\n", line);
   if (flags.twice && RunSchedule(seed).sum != result.sum) {
-    result.problems.push_back("it ran another way the second time");
+    result.problems.emplace_back("it ran another way the second time");
   }
   alarm(0);
   return result;

@@ -58,7 +58,7 @@ bool IsAtMostAnAnswer(std::string_view bytes) {
 
 }  // namespace
 
-Stranger::Stranger(testing::SimulatedNetwork* network, std::string address,
+Stranger::Stranger(testing::SimulatedNetwork* network, const std::string& address,
                    std::vector<std::string>* problems)
     : network_(network),
       problems_(problems),

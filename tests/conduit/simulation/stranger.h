@@ -17,7 +17,7 @@ namespace podkit::conduit::simulation {
 class Stranger {
  public:
   // `problems` gets a line for each reply that he should not have got.
-  Stranger(testing::SimulatedNetwork* network, std::string address,
+  Stranger(testing::SimulatedNetwork* network, const std::string& address,
            std::vector<std::string>* problems);
 
   // Notes what the host at `to`, of `pod`, is sent.

@@ -291,7 +291,7 @@ void World::RunFor(absl::Duration duration) {
   around_.scheduler->At(around_.scheduler->Now() + duration, [&over] { over = true; });
   for (size_t events = 0; !over; ++events) {
     if (events > kMostEvents) {
-      around_.ledger.problems.push_back("it does not come to rest");
+      around_.ledger.problems.emplace_back("it does not come to rest");
       return;
     }
     around_.scheduler->RunNext();
