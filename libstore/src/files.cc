@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <system_error>
 #include <utility>
 
@@ -78,6 +79,11 @@ absl::Status WriteDurably(const std::string& path, std::string_view bytes, absl:
 absl::Status SyncFolder(const std::string& path) {
   const int error = podkit::SyncFolder(path);
   return error == 0 ? absl::OkStatus() : FromErrno(error, "sync the folder", path);
+}
+
+absl::Status RemoveEntry(const std::string& path) {
+  if (remove(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  return FromErrno(errno, "remove it", path);
 }
 
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path) {

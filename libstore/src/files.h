@@ -32,6 +32,9 @@ absl::Status WriteDurably(const std::string& path, std::string_view bytes, absl:
 // Makes the entries of the folder durable.
 absl::Status SyncFolder(const std::string& path);
 
+// Removes a file, or a folder that is empty; what is not there is no error.
+absl::Status RemoveEntry(const std::string& path);
+
 // The names of its entries, in no order; none if there is no such folder.
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path);
 

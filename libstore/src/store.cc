@@ -17,6 +17,7 @@
 #include "internal/internal_home_child.h"
 #include "messages/message.h"
 #include "podkit/store/errors.h"
+#include "purge/home_purge.h"
 #include "sharing/share_reconciler.h"
 
 namespace podkit::store {
@@ -95,7 +96,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options,
       context.stores.get(), context.options,
       PostmanRoutes{
           .pod_of = [&context](const std::string& uid) { return PodOf(context, uid).value_or(""); },
-          .carry = [&context](const Message& message) { return Carry(context, message); }});
+          .carry = [&context](const Message& message) { return Carry(context, message); },
+          .emptied = [&context](const std::string& uid) { return FinishPurge(context, uid); }});
   context.notifier =
       std::make_unique<ChangeNotifier>(context, std::move(context.options.on_change));
   context.options.on_change = [&context](const CollectionChange& change) {
@@ -105,6 +107,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options,
   if (conduit != nullptr) RegisterRemoteActions(context, *conduit);
   context.notifier->Start();
   PODKIT_RETURN_IF_ERROR(context.postman->Start());
+  ResumePurges(context);
   std::unique_ptr<Store> store(new Store(std::move(impl)));
   const absl::Status followed = store->FollowGroups();
   if (!followed.ok() && context.options.log) {
@@ -160,6 +163,10 @@ absl::StatusOr<ReconciledShares> Store::ReconcileShares(const std::string& after
   return impl_->context.reconciler->Run(after, homes);
 }
 
+absl::StatusOr<PurgedHome> Store::PurgeHome(const std::string& uid) {
+  return store::PurgeHome(impl_->context, uid);
+}
+
 absl::StatusOr<std::vector<HomeInfo>> Store::ListHomes() {
   return impl_->context.stores->ListHomes();
 }
@@ -176,7 +183,8 @@ absl::StatusOr<std::vector<PendingMessage>> Store::PendingMessages() {
 StoreStats Store::Stats() const {
   const Context& context = impl_->context;
   const UserStore::Counters counters = context.stores->counters();
-  return {.open_files = static_cast<int64_t>(context.stores->open_files()),
+  return {.homes_being_purged = static_cast<int64_t>(context.stores->ListPurging().size()),
+          .open_files = static_cast<int64_t>(context.stores->open_files()),
           .reads = counters.reads,
           .writes = counters.writes,
           .commits = counters.commits,

@@ -14,6 +14,8 @@
 #include "internal/internal_home_child.h"
 #include "messages/message.h"
 #include "podkit/store/errors.h"
+#include "purge/home_purge.h"
+#include "sharing/share_messages.h"
 #include "sharing/share_reconciler.h"
 #include "sharing/share_sides.h"
 
@@ -164,7 +166,11 @@ absl::Status TakeMessage(const Context& context, const conduit::CallContext& cal
 }  // namespace
 
 absl::Status ReceiveMessage(const Context& context, const Message& message) {
-  PODKIT_ASSIGN_OR_RETURN(const auto store, OpenHomeStore(context, message.to_uid));
+  const std::string& uid = message.to_uid;
+  if (context.stores->IsPurging(uid)) return ReceiveWhilePurging(context, message);
+  // No home is made for the sake of what it does not have.
+  if (OnlyTakesAway(message) && !context.stores->HasHome(uid)) return absl::OkStatus();
+  PODKIT_ASSIGN_OR_RETURN(const auto store, OpenHomeStore(context, uid));
   return store->Write(
       [&](Database& database) { return ReceiveOnce(database, context.Now(), message); });
 }

@@ -30,6 +30,12 @@ absl::Status CheckId(const Message& message) {
   return UnfitMessage(message, fmt::format("id: has more than {} bytes", kMaxBytes));
 }
 
+absl::Status Apply(Database& database, absl::Time now, const Message& message) {
+  if (message.kind == Delegation::kKind) return ApplyDelegation(database, now, message);
+  if (message.kind == kResignation) return ApplyResignation(database, message);
+  return ApplyShareMessage(database, now, message);
+}
+
 }  // namespace
 
 absl::Status UnfitMessage(const Message& message, std::string_view what) {
@@ -54,9 +60,7 @@ absl::Status ReceiveOnce(Database& database, absl::Time now, const Message& mess
       const auto seen,
       database.QueryInteger("SELECT 1 FROM inbox WHERE message_id = ?", {message.id}));
   if (seen) return absl::OkStatus();
-  PODKIT_RETURN_IF_ERROR(message.kind == Delegation::kKind
-                             ? ApplyDelegation(database, now, message)
-                             : ApplyShareMessage(database, now, message));
+  PODKIT_RETURN_IF_ERROR(Apply(database, now, message));
   PODKIT_RETURN_IF_ERROR(
       database.Execute("INSERT INTO inbox (message_id, from_uid, received_at) VALUES (?, ?, ?)",
                        {message.id, message.from_uid, ToSqlTime(now)}));

@@ -50,20 +50,23 @@ absl::StatusOr<std::vector<QueuedMessage>> OldestOfEach(UserStore& store) {
 }
 
 absl::Status DeleteDelivered(UserStore& store, int64_t sequence) {
-  return store.Write([&](Database& database) {
+  return store.WriteWhilePurging([&](Database& database) {
     return database.Execute("DELETE FROM outbox WHERE sequence = ?", {sequence});
   });
 }
 
 absl::Status NoteFailure(UserStore& store, const QueuedMessage& queued, absl::Time next_attempt,
                          const std::string& error) {
-  return store.Write([&](Database& database) {
+  return store.WriteWhilePurging([&](Database& database) {
     return database.Execute(
         "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?, last_error = ?"
         " WHERE sequence = ?",
         {ToSqlTime(next_attempt), error, queued.sequence});
   });
 }
+
+// The home was purged.
+bool IsGone(const absl::Status& status) { return GetError<NoSuchHome>(status).has_value(); }
 
 // False for an error that is about the message or its receiver.
 bool IsPodDown(const absl::Status& status) {
@@ -177,7 +180,8 @@ void Postman::State::Sort() {
     uids = schedule.TakeUnsorted(now);
   }
   for (const std::string& uid : uids) {
-    const auto pods = PodsOf(uid);
+    auto pods = PodsOf(uid);
+    if (IsGone(pods.status())) pods = std::set<std::string>();
     if (!pods.ok()) Warn(fmt::format("messages of '{}': {}", uid, pods.status().ToString()));
     const absl::Time later = options.now() + kReadPause;
     {
@@ -194,7 +198,7 @@ void Postman::State::Sort() {
 }
 
 absl::StatusOr<std::set<std::string>> Postman::State::PodsOf(const std::string& uid) const {
-  PODKIT_ASSIGN_OR_RETURN(const auto store, stores->GetExisting(uid));
+  PODKIT_ASSIGN_OR_RETURN(const auto store, stores->GetUntilGone(uid));
   PODKIT_ASSIGN_OR_RETURN(const auto oldest, OldestOfEach(*store));
   std::set<std::string> pods;
   for (const QueuedMessage& queued : oldest) pods.insert(routes.pod_of(queued.message.to_uid));
@@ -215,6 +219,7 @@ void Postman::State::Serve(const std::string& pod) {
     absl::StatusOr<Attempt> attempt = Attempt{.next_due = absl::InfinitePast()};
     if (!pod_failed && !Stopping()) attempt = DeliverFrom(uid, pod);
     const absl::Time now = options.now();
+    if (IsGone(attempt.status())) attempt = Attempt();
     if (!attempt.ok()) {
       Warn(fmt::format("messages of '{}': {}", uid, attempt.status().ToString()));
       attempt = Attempt{.next_due = now + kReadPause};
@@ -237,7 +242,7 @@ void Postman::State::Serve(const std::string& pod) {
 // Delivers the user's messages to the pod, in order, as long as they go.
 absl::StatusOr<Postman::State::Attempt> Postman::State::DeliverFrom(const std::string& uid,
                                                                     const std::string& pod) {
-  PODKIT_ASSIGN_OR_RETURN(const auto store, stores->GetExisting(uid));
+  PODKIT_ASSIGN_OR_RETURN(const auto store, stores->GetUntilGone(uid));
   for (;;) {
     PODKIT_ASSIGN_OR_RETURN(const auto oldest, OldestOfEach(*store));
     Attempt all;
@@ -299,16 +304,22 @@ void Postman::State::ForgetIfEmpty(const std::string& uid) {
     writers[uid].closing = true;
   }
   const auto clear_if_empty = [&]() -> absl::Status {
-    PODKIT_ASSIGN_OR_RETURN(const auto store, stores->GetExisting(uid));
+    PODKIT_ASSIGN_OR_RETURN(const auto store, stores->GetUntilGone(uid));
     PODKIT_ASSIGN_OR_RETURN(const auto left, OldestOfEach(*store));
     if (!left.empty()) return absl::UnknownError("there is another message");
     return stores->ClearPending(uid);
   };
   const absl::Status cleared = clear_if_empty();
+  {
+    MutexLock lock(&mutex);
+    writers.erase(uid);
+    changed.SignalAll();
+  }
+  const bool done = IsGone(cleared) || (cleared.ok() && (!routes.emptied || routes.emptied(uid)));
+  if (done) return;
   const absl::Time later = options.now() + kReadPause;
   MutexLock lock(&mutex);
-  writers.erase(uid);
-  if (!cleared.ok()) schedule.SortLater(uid, later);
+  schedule.SortLater(uid, later);
   changed.SignalAll();
 }
 
@@ -371,8 +382,10 @@ absl::StatusOr<std::vector<PendingMessage>> Postman::Pending() {
   PODKIT_ASSIGN_OR_RETURN(const auto uids, state_->stores->ListPending());
   std::vector<PendingMessage> pending;
   for (const std::string& uid : uids) {
-    PODKIT_ASSIGN_OR_RETURN(const auto store, state_->stores->GetExisting(uid));
-    PODKIT_RETURN_IF_ERROR(store->Read([&](Database& database) {
+    const auto store = state_->stores->GetUntilGone(uid);
+    if (IsGone(store.status())) continue;
+    PODKIT_RETURN_IF_ERROR(store.status());
+    PODKIT_RETURN_IF_ERROR((*store)->Read([&](Database& database) {
       return database.Query(
           "SELECT id, to_uid, kind, attempts, created_at, next_attempt_at, last_error FROM outbox"
           " ORDER BY sequence",

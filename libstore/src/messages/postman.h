@@ -27,6 +27,8 @@ struct PostmanRoutes {
   std::function<std::string(const std::string& uid)> pod_of;
   // Brings one message to its receiver: OK when it is committed there.
   std::function<absl::Status(const Message&)> carry;
+  // May be empty. The user's outbox is empty; false: say it again later.
+  std::function<bool(const std::string& uid)> emptied = {};
 };
 
 class Postman {

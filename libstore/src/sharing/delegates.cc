@@ -134,6 +134,21 @@ absl::Status ApplyDelegation(Database& database, absl::Time now, const Message& 
       {message.from_uid, conduit::EnumName(*delegation->access), ToSqlTime(now)});
 }
 
+absl::Status Resign(Database& database, absl::Time now) {
+  PODKIT_ASSIGN_OR_RETURN(const auto delegators, LoadDelegators(database));
+  for (const Delegator& delegator : delegators) {
+    PODKIT_RETURN_IF_ERROR(
+        Enqueue(database, now, delegator.owner_uid, std::string(kResignation), "{}"));
+  }
+  return database.Execute("DELETE FROM delegator");
+}
+
+absl::Status ApplyResignation(Database& database, const Message& message) {
+  PODKIT_RETURN_IF_ERROR(database.Execute(
+      "DELETE FROM delegate WHERE principal = ? AND is_group = 0", {message.from_uid}));
+  return database.Execute("DELETE FROM delegation WHERE delegate_uid = ?", {message.from_uid});
+}
+
 absl::StatusOr<std::vector<Delegator>> LoadDelegators(Database& database) {
   std::vector<Delegator> delegators;
   PODKIT_RETURN_IF_ERROR(database.Query(

@@ -48,6 +48,12 @@ absl::Status TellDelegates(Database& database, const std::string& owner_uid,
 
 // In the delegate's file. InvalidRequest if the body does not fit.
 absl::Status ApplyDelegation(Database& database, absl::Time now, const Message& message);
+// Delegate to owner: he acts for him no more, for his home goes. Its body says nothing.
+inline constexpr std::string_view kResignation = "resignation";
+// Tells everybody for whom the user may act.
+absl::Status Resign(Database& database, absl::Time now);
+// In the owner's file. What the delegate is through groups stays.
+absl::Status ApplyResignation(Database& database, const Message& message);
 // By owner.
 absl::StatusOr<std::vector<Delegator>> LoadDelegators(Database& database);
 

@@ -69,6 +69,11 @@ struct ShareReply {
 // know or a body that does not fit: the message waits until it does.
 absl::Status ApplyShareMessage(Database& database, absl::Time now, const Message& message);
 
+// True for what does nothing to a home that is not there.
+inline bool OnlyTakesAway(const Message& message) {
+  return message.kind == ShareUninvite::kKind || message.kind == ShareReply::kKind;
+}
+
 // Viewer: the owner does not share it any more. Tells him if he had accepted it.
 absl::Status RemoveShare(Database& database, const Bind& bind, absl::Time now);
 

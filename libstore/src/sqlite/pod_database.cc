@@ -56,9 +56,11 @@ absl::Status PodDatabase::Prepare(Database& database) {
   PODKIT_ASSIGN_OR_RETURN(answers_id_, EnsureAnswersId(database));
   PODKIT_ASSIGN_OR_RETURN(auto homes, QueryTexts(database, "SELECT uid FROM home"));
   PODKIT_ASSIGN_OR_RETURN(auto pending, QueryTexts(database, "SELECT uid FROM pending"));
+  PODKIT_ASSIGN_OR_RETURN(auto purging, QueryTexts(database, "SELECT uid FROM purge"));
   MutexLock lock(&mutex_);
   homes_ = std::move(homes);
   pending_ = std::move(pending);
+  purging_ = std::move(purging);
   return absl::OkStatus();
 }
 
@@ -91,7 +93,7 @@ std::vector<std::string> PodDatabase::HomesAfter(const std::string& uid, size_t 
   std::vector<std::string> uids;
   MutexLock lock(&mutex_);
   for (auto home = homes_.upper_bound(uid); home != homes_.end() && uids.size() < most; ++home) {
-    uids.push_back(*home);
+    if (!purging_.contains(*home)) uids.push_back(*home);
   }
   return uids;
 }
@@ -99,6 +101,45 @@ std::vector<std::string> PodDatabase::HomesAfter(const std::string& uid, size_t 
 size_t PodDatabase::CountHomes() const {
   MutexLock lock(&mutex_);
   return homes_.size();
+}
+
+absl::Status PodDatabase::MarkPurging(const std::string& uid, absl::Time now) {
+  const absl::Status marked = file_->Write([&](Database& database) -> absl::Status {
+    PODKIT_RETURN_IF_ERROR(database.Execute("DELETE FROM group_user WHERE uid = ?", {uid}));
+    return database.Execute("INSERT OR IGNORE INTO purge (uid, started_at) VALUES (?, ?)",
+                            {uid, ToSqlTime(now)});
+  });
+  PODKIT_RETURN_IF_ERROR(marked);
+  MutexLock lock(&mutex_);
+  purging_.insert(uid);
+  return absl::OkStatus();
+}
+
+bool PodDatabase::IsPurging(const std::string& uid) const {
+  MutexLock lock(&mutex_);
+  return purging_.contains(uid);
+}
+
+std::vector<std::string> PodDatabase::ListPurging() const {
+  MutexLock lock(&mutex_);
+  return {purging_.begin(), purging_.end()};
+}
+
+absl::Status PodDatabase::ForgetHome(const std::string& uid) {
+  const absl::Status forgotten = file_->Write([&](Database& database) -> absl::Status {
+    for (const std::string_view sql :
+         {"DELETE FROM home WHERE uid = ?", "DELETE FROM pending WHERE uid = ?",
+          "DELETE FROM group_user WHERE uid = ?", "DELETE FROM purge WHERE uid = ?"}) {
+      PODKIT_RETURN_IF_ERROR(database.Execute(sql, {uid}));
+    }
+    return absl::OkStatus();
+  });
+  PODKIT_RETURN_IF_ERROR(forgotten);
+  MutexLock lock(&mutex_);
+  homes_.erase(uid);
+  pending_.erase(uid);
+  purging_.erase(uid);
+  return absl::OkStatus();
 }
 
 absl::Status PodDatabase::MarkPending(const std::string& uid) {

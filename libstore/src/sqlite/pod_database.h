@@ -37,6 +37,13 @@ class PodDatabase {
   size_t CountHomes() const;
 
   // See UserStores.
+  absl::Status MarkPurging(const std::string& uid, absl::Time now);
+  bool IsPurging(const std::string& uid) const;
+  std::vector<std::string> ListPurging() const;
+  // Nothing of the home is here any more.
+  absl::Status ForgetHome(const std::string& uid);
+
+  // See UserStores.
   absl::Status MarkPending(const std::string& uid);
   absl::Status ClearPending(const std::string& uid);
   std::vector<std::string> ListPending() const;
@@ -54,6 +61,7 @@ class PodDatabase {
   // What the file is known to have. A failed ClearPending leaves a row there that does no harm.
   std::set<std::string> homes_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> pending_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> purging_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace podkit::store

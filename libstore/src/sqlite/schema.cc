@@ -281,7 +281,7 @@ BEGIN
 END;
 )sql"};
 
-constexpr std::array<const char*, 3> kPodDatabaseSteps = {R"sql(
+constexpr std::array<const char*, 4> kPodDatabaseSteps = {R"sql(
 CREATE TABLE pod (
   id TEXT NOT NULL
 );
@@ -302,6 +302,12 @@ CREATE TABLE group_user (
 )sql",
                                                           R"sql(
 ALTER TABLE pod ADD COLUMN answers_id TEXT NOT NULL DEFAULT '';
+)sql",
+                                                          R"sql(
+CREATE TABLE purge (
+  uid TEXT NOT NULL PRIMARY KEY,
+  started_at INTEGER NOT NULL
+) WITHOUT ROWID;
 )sql"};
 
 // "podU" and "podP".

@@ -94,6 +94,42 @@ void StoreCache::Close(Stores stores) {
   }
 }
 
+absl::StatusOr<bool> StoreCache::Remove(
+    const std::string& uid, const std::function<absl::StatusOr<bool>(UserStore&)>& ready,
+    const std::function<absl::Status()>& remove) {
+  auto opened = Get(uid);
+  if (!opened.ok()) return std::move(opened).status();
+  std::shared_ptr<UserStore> store = *std::move(opened);
+  std::shared_ptr<Slot> slot;
+  {
+    MutexLock lock(&mutex_);
+    // That is, here and in the slot.
+    if (store.use_count() > 2) return false;
+    slot = slots_[uid];
+    slot->phase = Slot::Phase::kClosing;
+    slot->store.reset();
+  }
+  auto done = ready(*store);
+  const bool goes = done.ok() && *done;
+  const UserStore::Counters counters = store->counters();
+  if (goes) {
+    store.reset();
+    const absl::Status removed = remove();
+    if (!removed.ok()) done = removed;
+  }
+  MutexLock lock(&mutex_);
+  if (goes) {
+    closed_ += counters;
+    --open_count_;
+    slots_.erase(uid);
+  } else {
+    slot->store = std::move(store);
+    slot->phase = Slot::Phase::kOpen;
+  }
+  changed_.SignalAll();
+  return done;
+}
+
 size_t StoreCache::open_files() const {
   MutexLock lock(&mutex_);
   return open_count_;

@@ -31,6 +31,12 @@ class StoreCache {
   // The store of `uid`, opened if it is not; it stays open at least as long as the pointer is held.
   absl::StatusOr<std::shared_ptr<UserStore>> Get(const std::string& uid);
 
+  // Closes the store and has `remove` take its file away, while nobody can open it, if nobody else
+  // holds it and `ready` says so. False if it was left as it is.
+  absl::StatusOr<bool> Remove(const std::string& uid,
+                              const std::function<absl::StatusOr<bool>(UserStore&)>& ready,
+                              const std::function<absl::Status()>& remove);
+
   size_t open_files() const;
   UserStore::Counters counters() const;  // Over all files since the start.
 

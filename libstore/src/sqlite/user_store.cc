@@ -46,9 +46,21 @@ const std::string& UserStore::uid() const { return uid_; }
 
 absl::Status UserStore::Read(const TransactionBody& body) { return file_->Read(body); }
 
-absl::Status UserStore::Write(const TransactionBody& body) { return file_->Write(body); }
+absl::Status UserStore::Write(const TransactionBody& body) {
+  return file_->Write([&](Database& database) -> absl::Status {
+    return retired_ ? BeingPurged(uid_) : body(database);
+  });
+}
+
+absl::Status UserStore::WriteWhilePurging(const TransactionBody& body) {
+  return file_->Write(body);
+}
 
 UserStore::Counters UserStore::counters() const { return file_->counters(); }
+
+absl::Status BeingPurged(const std::string& uid) {
+  return MakeError(NoSuchHome{.uid = uid}, fmt::format("the home of '{}' is being purged", uid));
+}
 
 absl::StatusOr<int64_t> NextRevision(Database& database) {
   PODKIT_ASSIGN_OR_RETURN(

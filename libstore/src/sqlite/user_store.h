@@ -4,6 +4,7 @@
 // and commit together: one sync carries all that waited.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -33,7 +34,13 @@ class UserStore {
   // Runs `body` in a transaction: committed and synced when OK is returned; without any effect
   // otherwise. `body` may run on the thread of another writer, must not use this UserStore, and
   // must not wait for anything.
+  // NoSuchHome when the home is being purged.
   absl::Status Write(const TransactionBody& body);
+
+  // The home is being purged: from now on Write is refused, also what waits already.
+  void Retire() { retired_ = true; }
+  // As Write, but also then: for what the purge does itself.
+  absl::Status WriteWhilePurging(const TransactionBody& body);
 
   using Counters = StoreFile::Counters;
   Counters counters() const;
@@ -43,7 +50,11 @@ class UserStore {
 
   const std::string uid_;
   const std::unique_ptr<StoreFile> file_;
+  std::atomic<bool> retired_ = false;
 };
+
+// NoSuchHome: the home is on its way out.
+absl::Status BeingPurged(const std::string& uid);
 
 // Takes the next revision of the home: every change of anything in it has one, and they only grow.
 // For use inside of Write.

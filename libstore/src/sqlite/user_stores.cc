@@ -51,6 +51,10 @@ struct UserStores::State {
               [this](const std::string& uid) { return OpenFile(uid); }) {}
 
   absl::StatusOr<std::shared_ptr<UserStore>> OpenFile(const std::string& uid);
+  std::string FolderOf(const std::string& uid) const {
+    return fmt::format("{}/users/{}", options.folder, Sha256Hex(uid).substr(0, 2));
+  }
+  absl::Status RemoveFiles(const std::string& uid) const;
 
   const UserStoresOptions options;
   const FileLock lock;
@@ -61,12 +65,17 @@ struct UserStores::State {
 // The file comes first, its row in the pod's database after it: a file without a row is taken up
 // when it is next asked for, a row without a file is a loss.
 absl::StatusOr<std::shared_ptr<UserStore>> UserStores::State::OpenFile(const std::string& uid) {
-  const std::string folder =
-      fmt::format("{}/users/{}", options.folder, Sha256Hex(uid).substr(0, 2));
+  const std::string folder = FolderOf(uid);
   const std::string path = fmt::format("{}/{}.sqlite", folder, uid);
   if (pod->HasHome(uid)) {
     PODKIT_ASSIGN_OR_RETURN(const bool exists, FileExists(path));
-    if (exists) return UserStore::Open(path, uid, options.now());
+    // Of a purge that was cut short after it had removed the file: there is nothing to say.
+    const bool purging = pod->IsPurging(uid);
+    if (exists || purging) {
+      PODKIT_ASSIGN_OR_RETURN(auto store, UserStore::Open(path, uid, options.now()));
+      if (purging) store->Retire();
+      return store;
+    }
     return MakeError(
         StoreDamaged{.uid = uid},
         fmt::format("{}: the file of user '{}' is gone: restore it from a backup", path, uid));
@@ -76,6 +85,21 @@ absl::StatusOr<std::shared_ptr<UserStore>> UserStores::State::OpenFile(const std
   PODKIT_ASSIGN_OR_RETURN(const absl::Time created, HomeCreated(*store));
   PODKIT_RETURN_IF_ERROR(pod->AddHome(uid, created));
   return store;
+}
+
+absl::Status UserStores::State::RemoveFiles(const std::string& uid) const {
+  const std::string folder = FolderOf(uid);
+  const std::string chunks = fmt::format("{}/{}.chunks", folder, uid);
+  PODKIT_ASSIGN_OR_RETURN(const auto shards, ListFolder(chunks));
+  for (const std::string& shard : shards) {
+    PODKIT_RETURN_IF_ERROR(RemoveEntry(fmt::format("{}/{}", chunks, shard)));
+  }
+  PODKIT_RETURN_IF_ERROR(RemoveEntry(chunks));
+  // The log first: a new database beside it, after a crash, would take it for its own.
+  for (const char* const ending : {"-wal", "-shm", ""}) {
+    PODKIT_RETURN_IF_ERROR(RemoveEntry(fmt::format("{}/{}.sqlite{}", folder, uid, ending)));
+  }
+  return SyncFolder(folder);
 }
 
 absl::StatusOr<std::unique_ptr<UserStores>> UserStores::Open(UserStoresOptions options) {
@@ -92,10 +116,39 @@ UserStores::~UserStores() = default;
 
 absl::StatusOr<std::shared_ptr<UserStore>> UserStores::Get(const std::string& uid) {
   PODKIT_RETURN_IF_ERROR(CheckUid(uid));
+  if (state_->pod->IsPurging(uid)) return BeingPurged(uid);
   return state_->cache.Get(uid);
 }
 
 absl::StatusOr<std::shared_ptr<UserStore>> UserStores::GetExisting(const std::string& uid) {
+  if (state_->pod->IsPurging(uid)) return BeingPurged(uid);
+  return GetUntilGone(uid);
+}
+
+absl::Status UserStores::MarkPurging(const std::string& uid) {
+  PODKIT_RETURN_IF_ERROR(state_->pod->MarkPurging(uid, state_->options.now()));
+  PODKIT_ASSIGN_OR_RETURN(const auto store, GetUntilGone(uid));
+  store->Retire();
+  return absl::OkStatus();
+}
+
+bool UserStores::IsPurging(const std::string& uid) const { return state_->pod->IsPurging(uid); }
+
+std::vector<std::string> UserStores::ListPurging() const { return state_->pod->ListPurging(); }
+
+bool UserStores::HasHome(const std::string& uid) const { return state_->pod->HasHome(uid); }
+
+absl::StatusOr<bool> UserStores::RemoveHome(
+    const std::string& uid, const std::function<absl::StatusOr<bool>(UserStore&)>& ready,
+    const std::function<absl::Status()>& remove_rest) {
+  return state_->cache.Remove(uid, ready, [&]() -> absl::Status {
+    PODKIT_RETURN_IF_ERROR(remove_rest());
+    PODKIT_RETURN_IF_ERROR(state_->RemoveFiles(uid));
+    return state_->pod->ForgetHome(uid);
+  });
+}
+
+absl::StatusOr<std::shared_ptr<UserStore>> UserStores::GetUntilGone(const std::string& uid) {
   if (state_->pod->HasHome(uid)) return state_->cache.Get(uid);
   return MakeError(NoSuchHome{.uid = uid}, fmt::format("user '{}' has no home on this pod", uid));
 }

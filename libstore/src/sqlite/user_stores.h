@@ -42,6 +42,21 @@ class UserStores {
   // The same, but never creates: NoSuchHome.
   absl::StatusOr<std::shared_ptr<UserStore>> GetExisting(const std::string& uid);
 
+  // A purge: marked durably before it begins; from then on the home is NoSuchHome for everybody but
+  // who asks for it by GetUntilGone.
+  absl::Status MarkPurging(const std::string& uid);
+  bool IsPurging(const std::string& uid) const;
+  std::vector<std::string> ListPurging() const;
+  // The same as GetExisting, also while the home is being purged.
+  absl::StatusOr<std::shared_ptr<UserStore>> GetUntilGone(const std::string& uid);
+  // Removes the file of a home that is being purged and all that is known of it here, `remove_rest`
+  // first, if nobody uses it and `ready` says so. False if it stays for now. May be repeated
+  // whatever happened.
+  absl::StatusOr<bool> RemoveHome(const std::string& uid,
+                                  const std::function<absl::StatusOr<bool>(UserStore&)>& ready,
+                                  const std::function<absl::Status()>& remove_rest);
+  bool HasHome(const std::string& uid) const;
+
   absl::StatusOr<std::vector<HomeInfo>> ListHomes();
   // The next homes by uid, at most `most`.
   std::vector<std::string> HomesAfter(const std::string& uid, size_t most) const;

@@ -151,7 +151,19 @@ struct ReconciledShares {
   }
 };
 
+// How far PurgeHome has come.
+struct PurgedHome {
+  bool gone = false;     // Nothing of it is left here.
+  int64_t messages = 0;  // That wait for their delivery before it goes.
+
+  static constexpr auto Fields() {
+    return std::make_tuple(Required("gone", &PurgedHome::gone),
+                           Required("messages", &PurgedHome::messages));
+  }
+};
+
 struct StoreStats {
+  int64_t homes_being_purged = 0;
   int64_t open_files = 0;
   int64_t reads = 0;   // Transactions since the start.
   int64_t writes = 0;  // Committed write operations since the start.
@@ -201,6 +213,15 @@ class Store {
   // found from the pod of that side.
   absl::StatusOr<ReconciledShares> ReconcileShares(const std::string& after = "",
                                                    int64_t homes = 1000);
+
+  // Removes the home of a user who lives here, for ever: export first what is to be kept. From now
+  // on it is NoSuchHome, and everybody who shares with him or acts for him is told. The file and
+  // the attachments go when that is delivered and nobody holds the home, at once or later, also
+  // after a restart; ask again to see how far it is. While the directory has him, a new home is
+  // made when it is next asked for; take him out of it when the purge is over, for before his
+  // messages would not be taken. NoSuchHome, also when it is over; NoSuchUser and HomeElsewhere by
+  // the directory.
+  absl::StatusOr<PurgedHome> PurgeHome(const std::string& uid);
 
   // Homes that exist on this pod, by uid.
   absl::StatusOr<std::vector<HomeInfo>> ListHomes();
