@@ -74,5 +74,34 @@ TEST_CASE("The changes of a home name shares that come and go", "[store][sharing
   }
 }
 
+TEST_CASE("The changes of a home say which names stand for something else", "[store][sync]") {
+  PodCluster cluster;
+  const auto home = cluster.HomeOf("ann");
+  const auto put = [&](const std::string& collection, const std::string& uid) {
+    ValueOf(cluster.Child("ann", collection)->PutObject(uid + ".ics", {Event(uid)}, {}));
+  };
+  ValueOf(home->CreateChild("work", {}));
+  put("work", "1");
+  const auto all = ValueOf(home->ChangesSince("", true));
+  CHECK(all.invalid.empty());
+  // Another collection: nothing says that its predecessor's members are gone.
+  REQUIRE(home->RemoveChild("work") == absl::OkStatus());
+  ValueOf(home->CreateChild("work", {}));
+  put("work", "2");
+  auto changes = ValueOf(home->ChangesSince(all.sync_token, true));
+  CHECK(changes.changed == std::vector<std::string>{"work", "work/2.ics"});
+  CHECK(changes.deleted.empty());
+  CHECK(changes.invalid == std::vector<std::string>{"work"});
+  CHECK(ValueOf(home->ChangesSince(all.sync_token, false)).invalid.empty());
+  // Another name: its members are older than the token.
+  const std::string token = changes.sync_token;
+  ValueOf(home->RenameChild("work", "plan"));
+  changes = ValueOf(home->ChangesSince(token, true));
+  CHECK(changes.changed == std::vector<std::string>{"plan"});
+  CHECK(changes.deleted == std::vector<std::string>{"work"});
+  CHECK(changes.invalid == std::vector<std::string>{"plan"});
+  CHECK(ValueOf(home->ChangesSince(changes.sync_token, true)).invalid.empty());
+}
+
 }  // namespace
 }  // namespace podkit::testing

@@ -82,10 +82,12 @@ absl::Status AddMemberChanges(Database& database, int64_t since, HomeChanges* ch
         " WHERE object_tombstone.revision > ? ORDER BY 1",
         {since}, &changes->deleted));
   }
+  // What is new under its name may have had other members under it, or another name: no row tells
+  // of those.
   return CollectNames(database,
-                      "SELECT name FROM bind WHERE name IS NOT NULL AND owner_uid <> viewer_uid"
-                      " ORDER BY 1",
-                      {}, &changes->invalid);
+                      "SELECT name FROM bind WHERE name IS NOT NULL"
+                      " AND (owner_uid <> viewer_uid OR (?1 > 0 AND revision > ?1)) ORDER BY 1",
+                      {since}, &changes->invalid);
 }
 
 }  // namespace

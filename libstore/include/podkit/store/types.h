@@ -214,8 +214,9 @@ struct HomeChanges {
   std::string sync_token;
   std::vector<std::string> changed;
   std::vector<std::string> deleted;
-  std::vector<std::string>
-      invalid;  // Shared collections: their members have sync tokens of their own.
+  // With depth infinity: collections whose members are to be followed by their own sync tokens.
+  // Shared ones always; own ones that are new under their name, or have other properties.
+  std::vector<std::string> invalid;
 
   static constexpr auto Fields() {
     return std::make_tuple(Required("sync_token", &HomeChanges::sync_token),
