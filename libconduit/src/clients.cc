@@ -106,7 +106,7 @@ void Clients::State::Watch() {
     if (const auto self = weak.lock()) self->Look();
   };
   pods_watch = pods().Watch([look](const std::vector<PodsEvent>&) { look(); });
-  connections_watch = conduit->transport().WatchConnections(look);
+  connections_watch = conduit->transport().WatchConnections([look](const HostEvent&) { look(); });
 }
 
 void Clients::State::Await(std::string_view pod, absl::Duration limit, Done done) {

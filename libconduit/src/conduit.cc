@@ -99,6 +99,21 @@ absl::Status Conduit::Impl::CheckCall(std::string_view pod, const Pod* target,
   return absl::OkStatus();
 }
 
+void Conduit::Impl::WatchConnections() {
+  link_news->Set([this](const HostEvent& event) {
+    internal::CalledPod* const pod = called.Find(event.pod);
+    if (pod == nullptr) return;  // It asks for itself when it is called first.
+    const bool connected = event.kind == HostEvent::Kind::kConnected;
+    pod->hosts().SetLink(event.host, {.connection = connected ? HostConnection::kConnected
+                                                              : HostConnection::kDisconnected,
+                                      .since = event.at,
+                                      .reason = event.reason});
+  });
+  connections_watch = transport->WatchConnections([gate = link_news](const HostEvent& event) {
+    gate->Pass([&](const auto& tell) { tell(event); });
+  });
+}
+
 void Conduit::Impl::Enter() {
   MutexLock lock(&mutex);
   ++in_flight;
@@ -208,12 +223,14 @@ Conduit::Conduit(std::shared_ptr<Pods> pods, Transport* transport, ConduitOption
       },
       {.quick = true});
   HandleMeeting(*this, impl_->served, impl_->options.version);
+  impl_->WatchConnections();
   Handle<internal::BatchCommand>([this](const CallContext& context, const Nothing&) {
     return impl_->batches.Answer(context);
   });
 }
 
 Conduit::~Conduit() {
+  impl_->link_news->Set({});
   std::unique_ptr<WorkerPool> pool;
   {
     MutexLock lock(&impl_->mutex);

@@ -14,6 +14,7 @@
 #include "call_counter.h"
 #include "common/mutex.h"
 #include "common/worker_pool.h"
+#include "gate.h"
 #include "greeter.h"
 #include "hosts/called_pods.h"
 #include "hosts/random.h"
@@ -35,10 +36,16 @@ inline std::function<absl::Time()> ClockOf(const ConduitOptions& options) {
   return [scheduler = options.scheduler] { return scheduler->Now(); };
 }
 
-inline HostSetOptions HostOptionsOf(const ConduitOptions& options) {
+inline HostSetOptions HostOptionsOf(const ConduitOptions& options, const Transport* transport,
+                                    std::shared_ptr<Pods> pods) {
   HostSetOptions hosts;
   hosts.balance = options.balance;
   hosts.seed = options.seed != 0 ? options.seed : RandomSeed();
+  hosts.link_to = [transport, pods = std::move(pods)](const std::string& pod,
+                                                      const std::string& host) {
+    const auto known = pods->Find(pod);
+    return known == nullptr ? HostLink() : transport->LinkTo(*known, host);
+  };
   hosts.on_event = options.on_host_event;
   return hosts;
 }
@@ -58,6 +65,10 @@ struct Conduit::Impl {
   internal::ServedCommands served;
   std::optional<internal::Greeter> greeter;  // If hosts are met.
   internal::CallEnvironment environment;
+  // What the transport tells of its connections.
+  std::shared_ptr<internal::Gate<const HostEvent&>> link_news =
+      std::make_shared<internal::Gate<const HostEvent&>>();
+  std::shared_ptr<void> connections_watch;
   internal::LogLimiter refusal_log{10, absl::Minutes(1)};
   internal::LogLimiter failure_log{10, absl::Minutes(1)};
 
@@ -77,7 +88,7 @@ struct Conduit::Impl {
         options(std::move(the_options)),
         now(internal::ClockOf(options)),
         authenticator(pods, options.max_clock_skew, now()),
-        host_options(internal::HostOptionsOf(options)),
+        host_options(internal::HostOptionsOf(options, transport, pods)),
         called(host_options),
         responders(pods->own_id(), options, now),
         batches(&responders, options) {}
@@ -88,6 +99,7 @@ struct Conduit::Impl {
 
   absl::Status CheckCall(std::string_view pod, const Pod* target, const CommandInfo& info,
                          const CallOptions& call) const;
+  void WatchConnections();
   void Enter();
   void Leave();
   void CountSent(std::string_view command, bool ok, absl::Duration took);

@@ -48,14 +48,12 @@ std::function<void(HttpLogLevel, std::string_view)> HttpLog(std::shared_ptr<spdl
   };
 }
 
-std::function<void(const conduit::MuxHostEvent&)> LinkLog(std::shared_ptr<spdlog::logger> log) {
-  return [log = std::move(log)](const conduit::MuxHostEvent& event) {
-    if (event.connected) {
-      log->info("link to pod '{}', host '{}': {}, version {}", event.pod, event.host,
-                event.dialled ? "dialled" : "accepted", OneLine(event.software_version));
+std::function<void(const conduit::HostEvent&)> LinkLog(std::shared_ptr<spdlog::logger> log) {
+  return [log = std::move(log)](const conduit::HostEvent& event) {
+    if (event.kind == conduit::HostEvent::Kind::kConnected) {
+      log->info("link to pod '{}', host '{}': {}", event.pod, event.host, OneLine(event.reason));
     } else {
-      log->warn("link to pod '{}', host '{}' is gone: {}", event.pod, event.host,
-                event.why.ok() ? "closed" : OneLine(std::string(event.why.message())));
+      log->warn("no link to pod '{}', host '{}': {}", event.pod, event.host, OneLine(event.reason));
     }
   };
 }

@@ -22,7 +22,7 @@ namespace podkit::servers {
 std::function<void(conduit::LogLevel, std::string_view)> ConduitLog(
     std::shared_ptr<spdlog::logger> log);
 std::function<void(HttpLogLevel, std::string_view)> HttpLog(std::shared_ptr<spdlog::logger> log);
-std::function<void(const conduit::MuxHostEvent&)> LinkLog(std::shared_ptr<spdlog::logger> log);
+std::function<void(const conduit::HostEvent&)> LinkLog(std::shared_ptr<spdlog::logger> log);
 
 // Adds POST /conduit and the upgrade to a link. Both outlive the router, and so does the recorder,
 // if there is one.

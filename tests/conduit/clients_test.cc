@@ -24,14 +24,14 @@ class FakeConnections final : public Transport {
       MutexLock lock(&mutex_);
       connected_[pod].insert(host);
     }
-    watchers_.Tell();
+    watchers_.Tell({.kind = HostEvent::Kind::kConnected, .pod = pod, .host = host});
   }
   void Disconnect(const std::string& pod) {
     {
       MutexLock lock(&mutex_);
       connected_.erase(pod);
     }
-    watchers_.Tell();
+    watchers_.Tell({.kind = HostEvent::Kind::kDisconnected, .pod = pod});
   }
   std::vector<std::string> asked_for() const {
     MutexLock lock(&mutex_);
@@ -48,7 +48,7 @@ class FakeConnections final : public Transport {
     MutexLock lock(&mutex_);
     asked_for_.push_back(pod.id);
   }
-  std::shared_ptr<void> WatchConnections(std::function<void()> changed) override {
+  std::shared_ptr<void> WatchConnections(ConnectionWatcher changed) override {
     return watchers_.Add(std::move(changed));
   }
   void Send(Sending sending) override {
@@ -56,7 +56,7 @@ class FakeConnections final : public Transport {
   }
 
  private:
-  internal::Watchers<> watchers_;
+  internal::Watchers<HostEvent> watchers_;
   mutable Mutex mutex_;
   std::map<std::string, std::set<std::string>> connected_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> asked_for_ ABSL_GUARDED_BY(mutex_);

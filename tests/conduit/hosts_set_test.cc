@@ -37,6 +37,14 @@ struct Bed {
       Take(host).Ended(TransportError(Outcome::kNotExecuted, "connection refused"), now);
     }
   }
+  void Connect(std::string_view host) {
+    set->SetLink(host, {.connection = HostConnection::kConnected, .since = now});
+  }
+  void Disconnect(std::string_view host, std::string reason) {
+    set->SetLink(
+        host,
+        {.connection = HostConnection::kDisconnected, .since = now, .reason = std::move(reason)});
+  }
   // Which hosts calls go to.
   std::set<std::string> Picked(const PickOptions& options = {}, int calls = 200) {
     std::set<std::string> hosts;
@@ -85,7 +93,6 @@ TEST_CASE("HostSet keeps the history of a host that stays", "[conduit][hosts]") 
 TEST_CASE("HostSet without hosts says that no connections are available", "[conduit][hosts]") {
   Bed bed;
   bed.set->Update({}, bed.now);
-  CHECK_FALSE(bed.set->available());
   const auto status = bed.set->Pick(bed.now).status();
   CHECK(GetError<NoConnectionsAvailable>(status)->pod == "B");
   CHECK(OutcomeOf(status) == Outcome::kNotExecuted);
@@ -217,26 +224,68 @@ TEST_CASE("HostSet ignores ejection when more than half of the hosts are out", "
   CHECK(bed.Picked() == HostNames{"h1", "h4"});
 }
 
-TEST_CASE("HostSet gives a disconnected host no calls until it is connected", "[conduit][hosts]") {
-  Bed bed({"h1", "h2"});
-  bed.set->Connected("h1", bed.now);
+TEST_CASE("HostSet gives a disconnected host calls only where no other one is well",
+          "[conduit][hosts][link]") {
+  Bed bed({"h1", "h2", "h3"});
+  bed.Connect("h1");
   CHECK(bed.last->downtime == absl::ZeroDuration());
-  bed.set->Disconnected("h1", "peer closed", bed.now);
+  bed.Disconnect("h1", "peer closed");
   CHECK(bed.last->reason == "peer closed");
-  bed.set->Disconnected("h1", "again", bed.now);
-  CHECK(bed.Picked() == HostNames{"h2"});
-  CHECK_FALSE(bed.set->Take("h1", bed.now).ok());
-  bed.set->Disconnected("h2", "peer closed", bed.now);
-  CHECK_FALSE(bed.set->available());
-  CHECK(GetError<NoConnectionsAvailable>(bed.set->Pick(bed.now).status()));
+  bed.Disconnect("h1", "again");
+  CHECK(bed.StatusOf("h1").link.reason == "peer closed");
+  CHECK(bed.Picked() == HostNames{"h2", "h3"});
+  // Rather there than to one that the call has tried; but no read is sent there a second time.
+  bed.Take("h2").Refused(absl::Hours(1), bed.now);
+  CHECK(bed.Picked() == HostNames{"h3"});
+  const std::vector<std::string> tried{"h2", "h3"};
+  CHECK(bed.Picked({.tried = tried}) == HostNames{"h1"});
+  CHECK_FALSE(bed.set->Pick(bed.now, {.tried = tried, .only_untried = true}).ok());
+  // The call may bring the connection back.
+  for (const char* host : {"h2", "h3"}) bed.Disconnect(host, "peer closed");
+  CHECK(bed.Picked().size() == 3);
+  CHECK(bed.Take("h1").host() == "h1");
   bed.now += absl::Seconds(7);
-  bed.set->Connected("h1", bed.now);
-  CHECK(bed.set->available());
+  bed.Connect("h1");
   CHECK(bed.last->downtime == absl::Seconds(7));
-  CHECK(bed.StatusOf("h1").connection == HostConnection::kConnected);
+  CHECK(bed.last->at == bed.now);
+  CHECK(bed.StatusOf("h1").link.connection == HostConnection::kConnected);
+  CHECK(bed.StatusOf("h1").link.since == bed.now);
   CHECK(bed.Picked() == HostNames{"h1"});
-  bed.set->Connected("unknown", bed.now);
-  CHECK(bed.events == Lines{"h1 connected", "h1 disconnected", "h2 disconnected", "h1 connected"});
+  bed.Connect("unknown");
+  CHECK(bed.events == Lines{"h1 connected", "h1 disconnected", "h2 disconnected", "h3 disconnected",
+                            "h1 connected"});
+}
+
+TEST_CASE("HostSet does not panic because hosts are disconnected", "[conduit][hosts][link]") {
+  Bed bed({"h1", "h2", "h3"});
+  for (const char* host : {"h1", "h2"}) bed.Disconnect(host, "down");
+  CHECK(bed.Picked() == HostNames{"h3"});
+  bed.Fail("h3");
+  // All that are in reach are put aside, so they are called again.
+  CHECK(bed.Picked() == HostNames{"h3"});
+}
+
+TEST_CASE("HostSet ignores old news of a connection", "[conduit][hosts][link]") {
+  Bed bed({"h1"});
+  bed.now += absl::Seconds(1);
+  bed.Connect("h1");
+  bed.set->SetLink("h1", {HostConnection::kDisconnected, bed.now - absl::Nanoseconds(1), "old"});
+  CHECK(bed.StatusOf("h1").link.connection == HostConnection::kConnected);
+  CHECK(bed.events == Lines{"h1 connected"});
+}
+
+TEST_CASE("HostSet asks how a host is connected that is new", "[conduit][hosts][link]") {
+  const absl::Time lost = absl::FromUnixSeconds(1'600'000'000);
+  Bed bed(
+      {"h1"}, {.link_to = [&](const std::string& pod, const std::string& host) {
+        CHECK(pod == "B");
+        return host == "h2" ? HostLink{HostConnection::kDisconnected, lost, "down"} : HostLink{};
+      }});
+  CHECK(bed.StatusOf("h1").link.connection == HostConnection::kNotKept);
+  bed.set->Update({"h1", "h2"}, bed.now);
+  CHECK(bed.events == Lines{"h2 added", "h2 disconnected"});
+  CHECK(bed.StatusOf("h2").link.since == lost);
+  CHECK(bed.Picked() == HostNames{"h1"});
 }
 
 TEST_CASE("HostSet spares a host that refused until its time has come", "[conduit][hosts]") {
@@ -283,7 +332,9 @@ TEST_CASE("HostSet tells of events in their order, also when the listener uses i
   const absl::Time now = absl::FromUnixSeconds(1'700'000'000);
   HostSet set("B", {.on_event = [&](const HostEvent& event) {
                 order.push_back(fmt::format("{} {}", event.host, HostEventName(event.kind)));
-                if (event.kind == HostEvent::Kind::kAdded) used->Connected(event.host, now);
+                if (event.kind == HostEvent::Kind::kAdded) {
+                  used->SetLink(event.host, {HostConnection::kConnected, now});
+                }
               }});
   used = &set;
   set.Update({"h1", "h2"}, now);

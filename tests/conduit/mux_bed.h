@@ -77,10 +77,11 @@ class MuxBed {
     MuxTransportOptions options;
     options.host_name = pods->own_id() + "-host";
     options.scheduler = std::make_shared<ShiftedScheduler>(&clock);
-    options.on_event = [this, own_id = pods->own_id()](const MuxHostEvent& event) {
+    options.on_event = [this, own_id = pods->own_id()](const HostEvent& event) {
+      const bool connected = event.kind == HostEvent::Kind::kConnected;
       MutexLock lock(&mutex_);
-      if (event.connected) ++connected_;
-      if (!event.connected && own_id == "A") lost_by_a_ = true;
+      if (connected) ++connected_;
+      if (!connected && own_id == "A") lost_by_a_ = true;
       changed_.SignalAll();
     };
     return *MuxTransport::Create(std::move(pods), std::move(options));

@@ -24,9 +24,8 @@ struct KnownHost {
   const std::string name;
   HostHealth health;
   HostLoad load;
-  HostConnection connection = HostConnection::kNotKept;
-  absl::Time changed;                                // When state or connection did last.
-  absl::Time disconnected = absl::InfiniteFuture();  // Since when, if it is.
+  HostLink link;
+  absl::Time changed;  // When the state did last.
   absl::Time busy_until = absl::InfinitePast();
   int64_t calls = 0;
   int64_t failures = 0;
@@ -37,10 +36,13 @@ bool HostFailed(const absl::Status& status) {
   return !status.ok() && ErrorClass(status).empty() && IsFailure(OutcomeOf(status));
 }
 
-// What happened since, for people; 0 for what never was.
+bool Disconnected(const KnownHost& host) {
+  return host.link.connection == HostConnection::kDisconnected;
+}
+
+// For people.
 absl::Duration DowntimeSince(absl::Time began, absl::Time now) {
-  return began == absl::InfiniteFuture() ? absl::ZeroDuration()
-                                         : std::max(now - began, absl::ZeroDuration());
+  return std::max(now - began, absl::ZeroDuration());
 }
 
 template <NamedError E>
@@ -97,7 +99,7 @@ struct HostSet::State {
     size_t reachable = 0;
     size_t out = 0;
     for (const auto& [name, host] : hosts) {
-      if (host->connection == HostConnection::kDisconnected) continue;
+      if (Disconnected(*host)) continue;
       ++reachable;
       if (!host->health.usable(now)) ++out;
     }
@@ -139,12 +141,14 @@ struct HostLease::Parts {
 namespace {
 
 constexpr int kLastWellRank = 1;
+constexpr int kWorstRank = 4;
 
 // The lower, the better; a call goes to one of the lowest rank that there is.
 int RankOf(const KnownHost& host, const PickOptions& pick, bool panic, absl::Time now) {
   const bool tried = std::find(pick.tried.begin(), pick.tried.end(), host.name) != pick.tried.end();
-  if (!panic && !host.health.usable(now)) return 3;
-  if (tried) return 2;
+  if (!panic && !host.health.usable(now)) return kWorstRank;
+  if (tried) return 3;
+  if (Disconnected(host)) return 2;
   return host.busy_until > now ? kLastWellRank : 0;
 }
 
@@ -153,10 +157,9 @@ int RankOf(const KnownHost& host, const PickOptions& pick, bool panic, absl::Tim
 std::shared_ptr<KnownHost> HostSet::State::Choose(absl::Time now, const PickOptions& pick,
                                                   bool* busy) {
   const bool panic = Panics(now);
-  int best = pick.only_untried ? kLastWellRank : 3;
+  int best = pick.only_untried ? kLastWellRank : kWorstRank;
   absl::InlinedVector<std::shared_ptr<KnownHost>, 4> found;
   for (const auto& [name, host] : hosts) {
-    if (host->connection == HostConnection::kDisconnected) continue;
     if (host->load.in_flight() >= options.max_in_flight) {
       *busy = true;
       continue;
@@ -193,6 +196,7 @@ HostSet::~HostSet() {
 }
 
 void HostSet::Update(const std::vector<std::string>& hosts, absl::Time now) {
+  std::vector<std::string> added;
   {
     MutexLock lock(&state_->mutex);
     auto& known = state_->hosts;
@@ -205,38 +209,30 @@ void HostSet::Update(const std::vector<std::string>& hosts, absl::Time now) {
       if (known.contains(name)) continue;
       const auto host = std::make_shared<KnownHost>(name, state_->options, now);
       known.emplace(name, host);
+      added.push_back(name);
       state_->Note(HostEvent::Kind::kAdded, *host, now);
     }
   }
   state_->Tell();
+  if (!state_->options.link_to) return;
+  // Only now: what is told of the host from here on finds it.
+  for (const std::string& host : added) SetLink(host, state_->options.link_to(state_->pod, host));
 }
 
-void HostSet::Connected(std::string_view host, absl::Time now) {
+void HostSet::SetLink(std::string_view host, const HostLink& link) {
   {
     MutexLock lock(&state_->mutex);
     const auto found = state_->hosts.find(host);
     if (found == state_->hosts.end()) return;
     KnownHost& known = *found->second;
-    if (known.connection == HostConnection::kConnected) return;
-    known.connection = HostConnection::kConnected;
-    known.changed = now;
-    state_->Note(HostEvent::Kind::kConnected, known, now, {},
-                 DowntimeSince(std::exchange(known.disconnected, absl::InfiniteFuture()), now));
-  }
-  state_->Tell();
-}
-
-void HostSet::Disconnected(std::string_view host, std::string_view reason, absl::Time now) {
-  {
-    MutexLock lock(&state_->mutex);
-    const auto found = state_->hosts.find(host);
-    if (found == state_->hosts.end()) return;
-    KnownHost& known = *found->second;
-    if (known.connection == HostConnection::kDisconnected) return;
-    known.connection = HostConnection::kDisconnected;
-    known.changed = now;
-    known.disconnected = now;
-    state_->Note(HostEvent::Kind::kDisconnected, known, now, std::string(reason));
+    if (link.since < known.link.since || link.connection == known.link.connection) return;
+    const HostLink before = std::exchange(known.link, link);
+    const bool connected = link.connection == HostConnection::kConnected;
+    const bool was_down = before.connection == HostConnection::kDisconnected;
+    state_->Note(connected ? HostEvent::Kind::kConnected : HostEvent::Kind::kDisconnected, known,
+                 link.since, link.reason,
+                 connected && was_down ? DowntimeSince(before.since, link.since)
+                                       : absl::ZeroDuration());
   }
   state_->Tell();
 }
@@ -266,8 +262,7 @@ absl::StatusOr<HostLease> HostSet::Take(std::string_view host, absl::Time now) {
   {
     MutexLock lock(&state_->mutex);
     const auto found = state_->hosts.find(host);
-    if (found == state_->hosts.end() ||
-        found->second->connection == HostConnection::kDisconnected) {
+    if (found == state_->hosts.end()) {
       return NoHost(NoConnectionsAvailable{state_->pod},
                     fmt::format("no connection to its host {} is available", host));
     }
@@ -281,21 +276,14 @@ absl::StatusOr<HostLease> HostSet::Take(std::string_view host, absl::Time now) {
   return lease;
 }
 
-bool HostSet::available() const {
-  MutexLock lock(&state_->mutex);
-  return std::any_of(state_->hosts.begin(), state_->hosts.end(), [](const auto& entry) {
-    return entry.second->connection != HostConnection::kDisconnected;
-  });
-}
-
 std::vector<HostStatus> HostSet::Status(absl::Time now) const {
   MutexLock lock(&state_->mutex);
   std::vector<HostStatus> all;
   for (const auto& [name, host] : state_->hosts) {
     all.push_back({.host = name,
                    .state = host->health.state(),
-                   .connection = host->connection,
                    .since = host->changed,
+                   .link = host->link,
                    .in_flight = host->load.in_flight(),
                    .calls = host->calls,
                    .failures = host->failures,

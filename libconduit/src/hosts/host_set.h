@@ -32,6 +32,8 @@ struct HostSetOptions {
   absl::Duration latency_decay = absl::Seconds(10);
   int64_t max_in_flight = 1024;  // Calls to one host at a time.
   uint64_t seed = 0;
+  // The connection to a host that is new to the set. May be empty. Called without locks held.
+  std::function<HostLink(const std::string& pod, const std::string& host)> link_to = {};
   // May be empty. Called from any thread, one event at a time and in their order, without locks
   // held; may use the set.
   std::function<void(const HostEvent&)> on_event = {};
@@ -81,20 +83,17 @@ class HostSet {
   // From now on the pod has exactly these hosts. Those that it keeps keep their history.
   void Update(const std::vector<std::string>& hosts, absl::Time now);
 
-  // For a transport that keeps connections: a disconnected host is given no calls until it is
-  // connected again. Hosts that are not in the set are ignored.
-  void Connected(std::string_view host, absl::Time now);
-  void Disconnected(std::string_view host, std::string_view reason, absl::Time now);
+  // For a transport that keeps connections: a disconnected host is given calls only where no other
+  // one is well, so that they bring the connection back. News that are older than what is known are
+  // ignored, and so are hosts that are not in the set.
+  void SetLink(std::string_view host, const HostLink& link);
 
-  // A host for one call. NoConnectionsAvailable: there is none, or none is connected (or, with
-  // only_untried, none is left). AllConnectionsBusy: all have max_in_flight calls.
+  // A host for one call. NoConnectionsAvailable: there is none (or, with only_untried, none is
+  // left). AllConnectionsBusy: all have max_in_flight calls.
   absl::StatusOr<HostLease> Pick(absl::Time now, const PickOptions& options = {});
 
   // This host, however it is: for a call that no other one can answer. The same errors as Pick.
   absl::StatusOr<HostLease> Take(std::string_view host, absl::Time now);
-
-  // True if a host is there and not disconnected: what somebody who waits for the pod waits for.
-  bool available() const;
 
   // By host.
   std::vector<HostStatus> Status(absl::Time now) const;

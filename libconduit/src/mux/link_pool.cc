@@ -143,19 +143,14 @@ void LinkPool::OnConnected(const std::shared_ptr<Link>& link, const MuxPeer& pee
     if (link->dialled) host.dialling = false;
     host.backoff.Reset();
     host.next_dial = absl::InfinitePast();
+    host.software_version = peer.software_version;
     effects.send.swap(host.waiting);
     effects.send_on = link->mux;
-    if (host.links.empty()) {
-      const absl::Time now = options_.scheduler->Now();
-      const bool first = host.down_since == absl::InfinitePast();
-      effects.events.push_back({.pod = link->key.first,
-                                .host = link->key.second,
-                                .connected = true,
-                                .dialled = link->dialled,
-                                .downtime = first ? absl::ZeroDuration() : now - host.down_since,
-                                .software_version = peer.software_version});
-    }
     host.links.push_back(link);
+    SetConnection(link->key, HostConnection::kConnected,
+                  fmt::format("{}, version {}", link->dialled ? "dialled" : "accepted",
+                              peer.software_version),
+                  &effects);
   }
   Do(effects);
 }
@@ -167,7 +162,10 @@ void LinkPool::OnGoingAway(const std::shared_ptr<Link>& link) {
     if (!link->connected) return;
     Host& host = HostOf(link->key);
     effects.key = link->key;
-    if (BestLink(host) == nullptr) DialLater(host, &effects);
+    if (BestLink(host) == nullptr) {
+      SetConnection(link->key, HostConnection::kDisconnected, "it takes no more calls", &effects);
+      DialLater(host, &effects);
+    }
   }
   Do(effects);
 }
@@ -187,12 +185,12 @@ void LinkPool::OnClosed(const std::shared_ptr<Link>& link, const absl::Status& w
       std::erase(host.links, link);
       host.last_error = why;
       effects.key = link->key;
+      if (BestLink(host) == nullptr) {
+        SetConnection(link->key, HostConnection::kDisconnected,
+                      why.ok() ? std::string("it was closed") : std::string(why.message()),
+                      &effects);
+      }
       if (host.links.empty()) {
-        host.down_since = options_.scheduler->Now();
-        effects.events.push_back({.pod = link->key.first,
-                                  .host = link->key.second,
-                                  .dialled = link->dialled,
-                                  .why = why});
         DialLater(host, &effects);
         if (!CanDial(link->key.second)) hosts_.erase(link->key);
       }
@@ -217,6 +215,9 @@ void LinkPool::DialFailed(const Key& key, const absl::Status& why, Effects* effe
   effects->key = key;
   effects->fail.swap(host.waiting);
   effects->why = why;
+  if (!draining_ && BestLink(host) == nullptr) {
+    SetConnection(key, HostConnection::kDisconnected, std::string(why.message()), effects);
+  }
   DialLater(host, effects);
 }
 
@@ -226,8 +227,25 @@ void LinkPool::DialLater(Host& host, Effects* effects) {
   effects->dial_at = host.next_dial;
 }
 
+void LinkPool::SetConnection(const Key& key, HostConnection connection, std::string reason,
+                             Effects* effects) {
+  HostLink& link = HostOf(key).link;
+  if (link.connection == connection) return;
+  const absl::Time now = options_.scheduler->Now();
+  const bool connected = connection == HostConnection::kConnected;
+  const bool was_down = link.connection == HostConnection::kDisconnected;
+  effects->events.push_back(
+      {.kind = connected ? HostEvent::Kind::kConnected : HostEvent::Kind::kDisconnected,
+       .pod = key.first,
+       .host = key.second,
+       .at = now,
+       .reason = reason,
+       .downtime = connected && was_down ? now - link.since : absl::ZeroDuration()});
+  link = {.connection = connection, .since = now, .reason = std::move(reason)};
+}
+
 void LinkPool::Do(const Effects& effects) {
-  for (const LinkEvent& event : effects.events) options_.on_event(event);
+  for (const HostEvent& event : effects.events) options_.on_event(event);
   for (const auto& call : effects.send) call->SendOn(effects.send_on);
   for (const auto& call : effects.fail) {
     call->Finish(TransportError(Outcome::kNotExecuted, std::string(effects.why.message())));
@@ -327,6 +345,12 @@ std::vector<std::string> LinkPool::HostsOf(const Pod& pod) const {
   return hosts;
 }
 
+HostLink LinkPool::LinkTo(const Pod& pod, std::string_view host) const {
+  MutexLock lock(&mutex_);
+  const auto found = hosts_.find({pod.id, std::string(host)});
+  return found == hosts_.end() ? HostLink() : found->second.link;
+}
+
 std::shared_ptr<MuxLink> LinkPool::BestLink(const Host& host) {
   std::shared_ptr<MuxLink> best;
   for (const auto& link : host.links) {
@@ -374,14 +398,16 @@ void LinkPool::Send(LinkCall call) {
       TransportError(Outcome::kNotExecuted, fmt::format("{}: {}", key.second, problem)));
 }
 
-std::vector<LinkStatus> LinkPool::Status() const {
-  std::vector<LinkStatus> all;
+std::vector<MuxHostLinks> LinkPool::Status() const {
+  std::vector<MuxHostLinks> all;
   MutexLock lock(&mutex_);
   for (const auto& [key, host] : hosts_) {
-    LinkStatus& status = all.emplace_back(LinkStatus{.pod = key.first,
-                                                     .host = key.second,
-                                                     .dialling = host.dialling,
-                                                     .last_error = host.last_error});
+    MuxHostLinks& status = all.emplace_back(MuxHostLinks{.pod = key.first,
+                                                         .host = key.second,
+                                                         .link = host.link,
+                                                         .dialling = host.dialling,
+                                                         .software_version = host.software_version,
+                                                         .last_error = host.last_error});
     for (const auto& link : host.links) {
       ++(link->dialled ? status.dialled : status.accepted);
       status.calls_out += link->mux->calls_out();

@@ -32,10 +32,6 @@
 
 namespace podkit::conduit::internal {
 
-// As the users of the transport see them.
-using LinkEvent = MuxHostEvent;
-using LinkStatus = MuxHostStatus;
-
 struct LinkPoolOptions {
   // host_name: the address at which others reach this host, if there is one.
   HandshakeConfig identity;
@@ -47,7 +43,7 @@ struct LinkPoolOptions {
       .first = absl::Milliseconds(100), .max = absl::Seconds(5), .jitter = Jitter::kEqual};
   uint64_t seed = 0;  // Of the jitter.
   std::function<void(std::shared_ptr<IncomingCall>)> on_call;
-  std::function<void(const LinkEvent&)> on_event = [](const LinkEvent&) {};
+  std::function<void(const HostEvent&)> on_event = [](const HostEvent&) {};
 };
 
 class LinkPool : public std::enable_shared_from_this<LinkPool> {
@@ -79,6 +75,8 @@ class LinkPool : public std::enable_shared_from_this<LinkPool> {
   // Those of them to which there is a link that takes calls.
   std::vector<std::string> ConnectedHostsOf(const Pod& pod) const;
 
+  HostLink LinkTo(const Pod& pod, std::string_view host) const;
+
   // `done` gets kNotExecuted at once while the host is not in reach and not due to be dialled.
   void Send(LinkCall call);
 
@@ -86,7 +84,7 @@ class LinkPool : public std::enable_shared_from_this<LinkPool> {
   // after `grace`.
   void Drain(absl::Duration grace);
 
-  std::vector<LinkStatus> Status() const;
+  std::vector<MuxHostLinks> Status() const;
 
  private:
   using Key = std::pair<std::string, std::string>;  // Pod and host.
@@ -104,14 +102,15 @@ class LinkPool : public std::enable_shared_from_this<LinkPool> {
     bool wanted = false;    // Dial it again when it is lost.
     bool dialling = false;  // Up to the end of the handshake.
     absl::Time next_dial = absl::InfinitePast();
-    absl::Time down_since = absl::InfinitePast();
+    HostLink link;
+    std::string software_version;
     absl::Status last_error;
     std::vector<std::shared_ptr<Link>> links;  // Connected.
     std::vector<std::shared_ptr<PendingCall>> waiting;
   };
   // What follows from a change, once the lock is off.
   struct Effects {
-    std::vector<LinkEvent> events;
+    std::vector<HostEvent> events;
     std::vector<std::shared_ptr<PendingCall>> send;
     std::shared_ptr<MuxLink> send_on;
     std::vector<std::shared_ptr<PendingCall>> fail;
@@ -140,6 +139,9 @@ class LinkPool : public std::enable_shared_from_this<LinkPool> {
   void Dial(const Key& key);
 
   Host& HostOf(const Key& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Notes that the host is so now, and what is to be told if it was not.
+  void SetConnection(const Key& key, HostConnection connection, std::string reason,
+                     Effects* effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DialFailed(const Key& key, const absl::Status& why, Effects* effects)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DialLater(Host& host, Effects* effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -3,8 +3,8 @@
 #include <string>
 #include <utility>
 
-#include "common/mutex.h"
 #include "common/status_macros.h"
+#include "gate.h"
 #include "hmac.h"
 #include "mux/link_pool.h"
 #include "watchers.h"
@@ -20,44 +20,25 @@ constexpr absl::Duration kRetryAfter = absl::Seconds(1);
 using Receiver = std::function<void(ReceivedCall)>;
 
 // Who answers, which Stop takes away while calls may come.
-class Gate {
- public:
-  void Set(Receiver receiver) {
-    auto shared = receiver ? std::make_shared<const Receiver>(std::move(receiver)) : nullptr;
-    MutexLock lock(&mutex_);
-    receiver_ = std::move(shared);
-    while (receiver_ == nullptr && inside_ > 0) one_left_.Wait(&mutex_);
-  }
+using ReceiverGate = internal::Gate<ReceivedCall>;
 
-  void Pass(const std::shared_ptr<IncomingCall>& call) {
-    const auto receiver = Enter();
-    if (receiver == nullptr) return call->Refuse(kRetryAfter);
-    (*receiver)({.caller = call->caller(),
-                 .request = std::move(call->request()),
-                 .stop = call->stop_token(),
-                 .reply = [call](WireReply reply) { call->Reply(std::move(reply)); }});
-    MutexLock lock(&mutex_);
-    if (--inside_ == 0) one_left_.SignalAll();
-  }
-
- private:
-  std::shared_ptr<const Receiver> Enter() {
-    MutexLock lock(&mutex_);
-    if (receiver_ != nullptr) ++inside_;
-    return receiver_;
-  }
-
-  Mutex mutex_;
-  CondVar one_left_;
-  std::shared_ptr<const Receiver> receiver_ ABSL_GUARDED_BY(mutex_);
-  int inside_ ABSL_GUARDED_BY(mutex_) = 0;
-};
+void PassCall(ReceiverGate& gate, const std::shared_ptr<IncomingCall>& call) {
+  const bool received = gate.Pass([&](const Receiver& receiver) {
+    receiver({.caller = call->caller(),
+              .request = std::move(call->request()),
+              .stop = call->stop_token(),
+              .reply = [call](WireReply reply) { call->Reply(std::move(reply)); }});
+  });
+  if (!received) call->Refuse(kRetryAfter);
+}
 
 }  // namespace
 
 struct MuxTransport::State {
-  std::shared_ptr<Gate> gate = std::make_shared<Gate>();
-  std::shared_ptr<internal::Watchers<>> watchers = std::make_shared<internal::Watchers<>>();
+  using Watchers = internal::Watchers<HostEvent>;
+
+  std::shared_ptr<ReceiverGate> gate = std::make_shared<ReceiverGate>();
+  std::shared_ptr<Watchers> watchers = std::make_shared<Watchers>();
   std::shared_ptr<LinkPool> pool;
 };
 
@@ -79,12 +60,12 @@ absl::StatusOr<std::unique_ptr<MuxTransport>> MuxTransport::Create(std::shared_p
   links.dialer = std::move(options.dialer);
   links.seed = options.seed != 0 ? options.seed : internal::RandomSeed();
   links.on_call = [gate = state->gate](const std::shared_ptr<IncomingCall>& call) {
-    gate->Pass(call);
+    PassCall(*gate, call);
   };
   links.on_event = [watchers = state->watchers,
-                    on_event = std::move(options.on_event)](const MuxHostEvent& event) {
+                    on_event = std::move(options.on_event)](const HostEvent& event) {
     if (on_event) on_event(event);
-    watchers->Tell();
+    watchers->Tell(event);
   };
   PODKIT_ASSIGN_OR_RETURN(state->pool, LinkPool::Create(std::move(links)));
   return std::unique_ptr<MuxTransport>(new MuxTransport(std::move(state)));
@@ -103,7 +84,7 @@ void MuxTransport::Stop() {
   state_->pool->Stop();
 }
 
-std::vector<MuxHostStatus> MuxTransport::Status() const { return state_->pool->Status(); }
+std::vector<MuxHostLinks> MuxTransport::Status() const { return state_->pool->Status(); }
 
 std::vector<std::string> MuxTransport::HostsOf(const Pod& pod) const {
   return state_->pool->HostsOf(pod);
@@ -113,9 +94,13 @@ std::vector<std::string> MuxTransport::ConnectedHostsOf(const Pod& pod) const {
   return state_->pool->ConnectedHostsOf(pod);
 }
 
+HostLink MuxTransport::LinkTo(const Pod& pod, std::string_view host) const {
+  return state_->pool->LinkTo(pod, host);
+}
+
 void MuxTransport::ConnectTo(const Pod& pod) { state_->pool->ConnectTo(pod); }
 
-std::shared_ptr<void> MuxTransport::WatchConnections(std::function<void()> changed) {
+std::shared_ptr<void> MuxTransport::WatchConnections(ConnectionWatcher changed) {
   return state_->watchers->Add(std::move(changed));
 }
 

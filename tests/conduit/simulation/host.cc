@@ -61,9 +61,10 @@ void Host::MakeLinks() {
   options.scheduler = around_.scheduler;
   options.dialer = around_.network.DialerOf(address());
   options.seed = random_.Next() | 1;
-  options.on_event = [this](const MuxHostEvent& event) {
-    around_.log.Add(around_.scheduler->Now(), event.connected ? "link" : "link lost", address(),
-                    event.host, event.dialled);
+  options.on_event = [this](const HostEvent& event) {
+    const bool connected = event.kind == HostEvent::Kind::kConnected;
+    around_.log.Add(around_.scheduler->Now(), connected ? "link" : "link lost", address(),
+                    event.host, 0);
   };
   links_ = *MuxTransport::Create(identity_.pods, std::move(options));
 }
@@ -173,7 +174,7 @@ std::vector<std::string> Host::InFlight() {
     if (number > 0) all.push_back(fmt::format("{}: {} {}", address(), number, what));
   };
   count(conduit_->InFlight(), "calls are in flight");
-  for (const MuxHostStatus& status : links_->Status()) {
+  for (const MuxHostLinks& status : links_->Status()) {
     count(status.calls_out, fmt::format("calls are out to {}", status.host));
     count(status.calls_in, fmt::format("calls of {} are not answered", status.host));
   }

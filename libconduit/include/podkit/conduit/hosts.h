@@ -1,11 +1,14 @@
 // What is known of the hosts of another pod, and what happens to them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/time/time.h"
+#include "podkit/conduit/enum_names.h"
 
 namespace podkit::conduit {
 
@@ -16,14 +19,25 @@ enum class HostState {
   kProbing,  // One call is trying whether it is well again.
 };
 
-// Whether a transport that keeps a connection to the host has one.
-enum class HostConnection { kNotKept, kConnected, kDisconnected };
+// Whether calls to the host find a connection that is kept.
+enum class HostConnection {
+  kNotKept,       // The transport keeps none, or was not asked for one yet.
+  kConnected,     // There is one that takes calls.
+  kDisconnected,  // It was lost, or could not be made.
+};
+
+// The connection to a host.
+struct HostLink {
+  HostConnection connection = HostConnection::kNotKept;
+  absl::Time since = absl::InfinitePast();
+  std::string reason = {};  // Why it is disconnected.
+};
 
 struct HostStatus {
   std::string host;
   HostState state = HostState::kUp;
-  HostConnection connection = HostConnection::kNotKept;
-  absl::Time since;        // The host is up, or not; or connected, or not: what changed last.
+  absl::Time since;  // It is in that state.
+  HostLink link = {};
   int64_t in_flight = 0;   // Calls now.
   int64_t calls = 0;       // Calls that ended, and of these:
   int64_t failures = 0;    // that did not get an answer.
@@ -34,8 +48,10 @@ struct HostEvent {
   enum class Kind {
     kAdded,         // The pod has this host now.
     kRemoved,       // It has not any more.
-    kConnected,     // `downtime`: since it was disconnected, 0 if it never was.
-    kDisconnected,  // `reason` says why.
+    // There is a connection to it that takes calls, when there was none; `downtime`: since it was
+    // disconnected, 0 if it never was; `reason`: who dialled, and the version that it runs.
+    kConnected,
+    kDisconnected,  // There is none any more, or the first one failed; `reason` says why.
     kEjected,       // `reason` says why.
     kProbed,        // An ejected host is given one call.
     kBack,          // An ejected host answered. `downtime`: since it was ejected.
@@ -51,3 +67,18 @@ struct HostEvent {
 std::string_view HostEventName(HostEvent::Kind kind);
 
 }  // namespace podkit::conduit
+
+template <>
+struct podkit::conduit::EnumNames<podkit::conduit::HostState> {
+  static constexpr std::array kNames = {std::pair{HostState::kUp, "up"},
+                                        std::pair{HostState::kEjected, "ejected"},
+                                        std::pair{HostState::kProbing, "probing"}};
+};
+
+template <>
+struct podkit::conduit::EnumNames<podkit::conduit::HostConnection> {
+  static constexpr std::array kNames = {
+      std::pair{HostConnection::kNotKept, "not kept"},
+      std::pair{HostConnection::kConnected, "connected"},
+      std::pair{HostConnection::kDisconnected, "disconnected"}};
+};

@@ -25,6 +25,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "podkit/conduit/byte_stream.h"
+#include "podkit/conduit/hosts.h"
 #include "podkit/conduit/pods.h"
 #include "podkit/conduit/scheduler.h"
 #include "podkit/conduit/stream_dialer.h"
@@ -36,26 +37,18 @@ namespace podkit::conduit {
 inline constexpr std::string_view kMuxPath = "/conduit/connect";
 inline constexpr std::string_view kMuxProtocol = "podkit-conduit/1";
 
-// The first link to a host came up, or the last one went down.
-struct MuxHostEvent {
+// The links to one host. Several do no harm: all of them are used.
+struct MuxHostLinks {
   std::string pod;
   std::string host;
-  bool connected = false;
-  bool dialled = false;     // By this side.
-  absl::Status why = {};    // Of a loss; OK: it was closed on purpose.
-  absl::Duration downtime;  // Up to a connection that is not the first one.
-  std::string software_version = {};
-};
-
-struct MuxHostStatus {
-  std::string pod;
-  std::string host;
-  size_t dialled = 0;   // Links that this side opened,
+  HostLink link = {};   // Whether one of them takes calls.
+  size_t dialled = 0;   // Those that this side opened,
   size_t accepted = 0;  // and that the other side did.
   size_t calls_out = 0;
   size_t calls_in = 0;  // Of the other side, that are not done with.
   bool dialling = false;
-  absl::Status last_error = {};  // Of the last dial or loss.
+  std::string software_version = {};  // That the host said it runs.
+  absl::Status last_error = {};       // Of the last dial or loss.
 };
 
 struct MuxTransportOptions {
@@ -69,8 +62,9 @@ struct MuxTransportOptions {
   // What it opens links with, as its own only user. Null: TCP, with TLS to https.
   std::shared_ptr<StreamDialer> dialer = nullptr;
   uint64_t seed = 0;  // Of the waits before it dials again; 0: a random one.
-  // Called without locks held; must not block. May be empty.
-  std::function<void(const MuxHostEvent&)> on_event = {};
+  // kConnected and kDisconnected of all hosts, called or not. Called without locks held; must not
+  // block. May be empty.
+  std::function<void(const HostEvent&)> on_event = {};
 };
 
 class MuxTransport final : public Transport {
@@ -99,15 +93,17 @@ class MuxTransport final : public Transport {
   // Ends all links and calls. Nothing is received when it has returned. Not in a callback.
   void Stop();
 
-  std::vector<MuxHostStatus> Status() const;
+  // By pod and host: those that were dialled or that dialled here.
+  std::vector<MuxHostLinks> Status() const;
 
   TransportTraits traits() const override { return {.authenticates = true, .carries_stop = true}; }
   // Those of the pods file, and "link:<name>" for each that is in reach only because it opened a
   // link.
   std::vector<std::string> HostsOf(const Pod& pod) const override;
   std::vector<std::string> ConnectedHostsOf(const Pod& pod) const override;
+  HostLink LinkTo(const Pod& pod, std::string_view host) const override;
   void ConnectTo(const Pod& pod) override;
-  std::shared_ptr<void> WatchConnections(std::function<void()> changed) override;
+  std::shared_ptr<void> WatchConnections(ConnectionWatcher changed) override;
   void Send(Sending sending) override;
 
  private:

@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "podkit/conduit/hosts.h"
 #include "podkit/conduit/pods.h"
 
 namespace podkit::conduit {
@@ -73,16 +74,24 @@ class Transport {
   // Those of them that a call reaches without waiting for a connection. All, where none is kept.
   virtual std::vector<std::string> ConnectedHostsOf(const Pod& pod) const { return HostsOf(pod); }
 
+  // The connection to one of HostsOf(pod); no connection is kept by default.
+  virtual HostLink LinkTo(const Pod& pod, std::string_view host) const {
+    (void)pod, (void)host;
+    return {};
+  }
+
   // Somebody waits for the pod: a transport that keeps connections connects to its hosts. Does not
   // block.
   virtual void ConnectTo(const Pod& pod) { (void)pod; }
 
-  // `changed` is called whenever ConnectedHostsOf may have changed other than by a change of the
-  // pods, until what is returned is let go of; without locks held, and perhaps one last time then.
+  // `changed` is told whenever a host was connected or disconnected, and so ConnectedHostsOf and
+  // LinkTo may have changed, until what is returned is let go of; without locks held, and perhaps
+  // one last time then. Events of threads that cross may come in another order than their times.
   // Null: it never does.
+  using ConnectionWatcher = std::function<void(const HostEvent&)>;
   // By value: who overrides it keeps it.
   virtual std::shared_ptr<void> WatchConnections(
-      std::function<void()> /*changed*/) {  // NOLINT(performance-unnecessary-value-param)
+      ConnectionWatcher /*changed*/) {  // NOLINT(performance-unnecessary-value-param)
     return nullptr;
   }
 
