@@ -21,6 +21,10 @@ std::optional<absl::Duration> RetryAfter(const absl::Status& status, int http_st
   return absl::InfiniteDuration();
 }
 
+bool WasReturned(const absl::Status& status) {
+  return absl::IsAborted(status) && OutcomeOf(status) == Outcome::kNotExecuted;
+}
+
 }  // namespace
 
 OutgoingCall::OutgoingCall(const CallEnvironment& environment, CallRequest request, absl::Time now,
@@ -247,6 +251,7 @@ void OutgoingCall::Send(absl::Time now, int attempt, const std::string& host) {
 void OutgoingCall::Replied(int attempt, const std::optional<SignedExchange>& exchange,
                            absl::StatusOr<WireReply> reply) {
   if (!reply.ok()) {
+    if (WasReturned(reply.status())) return Returned(attempt, std::move(reply).status());
     const auto overloaded = GetError<Overloaded>(reply.status());
     const auto retry_after = overloaded ? std::optional(overloaded->retry_after) : std::nullopt;
     return End(attempt, std::move(reply).status(), false, retry_after);
@@ -273,6 +278,22 @@ void OutgoingCall::End(int attempt, absl::StatusOr<JsonDocument> result, bool an
   Settle(now, attempt, std::move(result), answered, retry_after);
   Step(now, [&](CallPlan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return plan.Ended(attempt, outcome, retry_after, now, HasUntriedHost());
+  });
+  Release();
+}
+
+void OutgoingCall::Returned(int attempt, absl::Status why) {
+  const absl::Time now = environment_.now();
+  {
+    MutexLock lock(&mutex_);
+    const Attempt& one = attempts_[static_cast<size_t>(attempt)];
+    // Where the answer is that the call counts on.
+    if (answers_ && one.host) route_ = tried_[*one.host];
+  }
+  // The host is not ill: it may be called again at once.
+  Settle(now, attempt, std::move(why), false, absl::ZeroDuration());
+  Step(now, [&](CallPlan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return plan.Returned(attempt, now, HasUntriedHost());
   });
   Release();
 }

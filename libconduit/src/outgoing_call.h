@@ -93,6 +93,8 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
   void Redirected(int attempt, absl::Status why, const HeldElsewhere& held);
   void Replied(int attempt, const std::optional<SignedExchange>& exchange,
                absl::StatusOr<WireReply> reply);
+  // The host did not take it, and nothing is wrong with sending it again.
+  void Returned(int attempt, absl::Status why);
   // A first call with the same key is being executed.
   void Running(int attempt, absl::Status why, absl::Duration retry_after);
   // Whether the host has the answers that the call counts on, if it counts on any.

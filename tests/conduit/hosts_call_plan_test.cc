@@ -214,6 +214,30 @@ TEST_CASE("CallPlan follows redirects at once, but not for ever", "[conduit][hos
   CHECK_FALSE(bed.finish->maybe_executed);
 }
 
+TEST_CASE("CallPlan begins at once again what was returned, and then as what failed",
+          "[conduit][hosts]") {
+  // Neither its attempts nor its budget allow a repeat.
+  Bed bed({.max_attempts = 1}, {.share = 0, .floor_per_second = 0});
+  for (int i = 0; i < 3; ++i) {
+    bed.Do(bed.plan->Returned(i, bed.now, false));
+    CHECK(bed.Wants(Kind::kStart, i + 1));
+  }
+  bed.Do(bed.plan->Returned(3, bed.now, false));
+  REQUIRE(bed.finish);
+  CHECK(bed.finish->attempt == 3);
+  CHECK_FALSE(bed.finish->maybe_executed);
+
+  Bed patient({.max_attempts = 2});
+  for (int i = 0; i < 3; ++i) patient.Do(patient.plan->Returned(i, patient.now, false));
+  patient.Do(patient.plan->Returned(3, patient.now, false));
+  CHECK_FALSE(patient.finish);
+  patient.Fire();
+  CHECK(patient.Wants(Kind::kStart, 4));
+  // Another host is no repeat.
+  patient.Do(patient.plan->Returned(4, patient.now, true));
+  CHECK(patient.Wants(Kind::kStart, 5));
+}
+
 TEST_CASE("CallPlan is silent after it was cancelled", "[conduit][hosts]") {
   Bed bed;
   bed.Do(bed.plan->Cancel(bed.now));
@@ -248,6 +272,7 @@ class Model {
     for (int attempt = 0; attempt <= started_; ++attempt) {
       REQUIRE(plan_->Ended(attempt, Outcome::kOk, {}, now_).empty());
       REQUIRE(plan_->Redirected(attempt, now_).empty());
+      REQUIRE(plan_->Returned(attempt, now_, false).empty());
     }
     REQUIRE(plan_->TimerFired(now_).empty());
     REQUIRE(plan_->Cancel(now_).empty());
@@ -283,7 +308,8 @@ class Model {
         Outcome::kTimedOut, Outcome::kNotExecuted,   Outcome::kNotExecuted};
     if (random_.Below(10) == 0) {
       redirected_ = true;
-      Obey(plan_->Redirected(attempt, now_));
+      Obey(random_.Below(2) == 0 ? plan_->Redirected(attempt, now_)
+                                 : plan_->Returned(attempt, now_, false));
       redirected_ = false;
       return;
     }

@@ -362,11 +362,14 @@ TEST_CASE("GoAway lets what is under way end, refuses the rest, then closes", "[
   REQUIRE(failures.size() == 2);
   for (const MuxFailure& failure : failures) {
     CHECK(failure.outcome == Outcome::kNotExecuted);
-    CHECK(failure.retry_after == absl::Seconds(3));
+    CHECK(failure.going_away);
+    // That is when to connect anew; the call can go elsewhere.
+    CHECK(failure.retry_after == absl::ZeroDuration());
   }
   CHECK_FALSE(pair.a.connection.accepts_calls());
-  CHECK(OutcomeOf(pair.a.connection.StartCall(Content::kNone, "").status()) ==
-        Outcome::kNotExecuted);
+  const absl::Status refused = pair.a.connection.StartCall(Content::kNone, "").status();
+  CHECK(OutcomeOf(refused) == Outcome::kNotExecuted);
+  CHECK(refused.code() == absl::StatusCode::kAborted);
   CHECK(pair.b.Take<MuxCall>().empty());
   CHECK_FALSE(pair.b.connection.closed());
   pair.b.connection.Reply(call.id, 200, Content::kNone, BodyOf(2 * kMiB));

@@ -59,9 +59,16 @@ CallPlan::Actions CallPlan::Ended(int attempt, Outcome outcome,
 }
 
 CallPlan::Actions CallPlan::Redirected(int attempt, absl::Time now) {
-  if (redirects_ >= options_.max_redirects || now >= options_.deadline) {
-    return Ended(attempt, Outcome::kNotExecuted, absl::InfiniteDuration(), now);
-  }
+  if (MayBeginAgain(now)) return BeginAgain(attempt);
+  return Ended(attempt, Outcome::kNotExecuted, absl::InfiniteDuration(), now);
+}
+
+CallPlan::Actions CallPlan::Returned(int attempt, absl::Time now, bool elsewhere) {
+  if (MayBeginAgain(now)) return BeginAgain(attempt);
+  return Ended(attempt, Outcome::kNotExecuted, std::nullopt, now, elsewhere);
+}
+
+CallPlan::Actions CallPlan::BeginAgain(int attempt) {
   Actions actions;
   if (finished_ || !TakeBack(attempt)) return actions;
   ++redirects_;

@@ -28,7 +28,7 @@ struct CallPlanOptions {
   Effect effect = Effect::kWrite;
   bool has_idempotency_key = false;  // Repeating is safe, where the responder keeps the answer.
   int max_attempts = 3;              // With the first one and the hedge; without redirects.
-  int max_redirects = 3;
+  int max_redirects = 3;             // And attempts that were returned, in all.
   BackoffOptions backoff = {};
   // After this time without an answer a read is sent to a second host as well; nothing: never.
   std::optional<absl::Duration> hedge_after = {};
@@ -78,6 +78,10 @@ class CallPlan {
   // Attempt `attempt` was not executed: another host was named that can. It is asked at once.
   Actions Redirected(int attempt, absl::Time now);
 
+  // Attempt `attempt` was not executed, and nothing is wrong with its host: it is begun again at
+  // once, as after a redirect. `elsewhere` counts when that happened too often.
+  Actions Returned(int attempt, absl::Time now, bool elsewhere);
+
   // Attempt `attempt` was not executed, because one with the same key still is: it is repeated
   // after `retry_after` or longer. That counts neither as an attempt nor in the budget, for it
   // costs the host next to nothing.
@@ -95,6 +99,10 @@ class CallPlan {
   bool MayRepeat(Outcome outcome) const;
   // False: it is not out.
   bool TakeBack(int attempt);
+  bool MayBeginAgain(absl::Time now) const {
+    return redirects_ < options_.max_redirects && now < options_.deadline;
+  }
+  Actions BeginAgain(int attempt);
   void StartAttempt(bool hedge, Actions& actions);
   void PlanRepeat(int attempt, Outcome outcome, absl::Duration at_least, absl::Time now,
                   Actions& actions);

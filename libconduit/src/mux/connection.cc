@@ -6,6 +6,7 @@
 
 #include "common/status_macros.h"
 #include "fmt/format.h"
+#include "outcome.h"
 
 namespace podkit::conduit::internal {
 namespace {
@@ -160,7 +161,11 @@ absl::StatusOr<uint64_t> MuxConnection::StartCall(Content content, std::string b
     return TransportError(Outcome::kNotExecuted, fmt::format("{}: {}", PeerName(), why));
   };
   if (!connected()) return refuse("not connected");
-  if (!accepts_calls()) return refuse("the connection is being closed");
+  if (!accepts_calls()) {
+    return WithOutcome(
+        absl::AbortedError(fmt::format("{}: the connection is being closed", PeerName())),
+        Outcome::kNotExecuted);
+  }
   if (calls_out_.size() >= options_.max_calls_out) return refuse("too many calls under way");
   if (output_.waiting_bytes() > options_.max_waiting_bytes) return refuse("it does not read");
   if (body.size() > options_.max_body_bytes) {

@@ -79,7 +79,8 @@ struct MuxFailure {
   Outcome outcome = Outcome::kUnknown;
   std::string why;
   // The other side has too much to do: when to come back. Zero if that is not the reason.
-  absl::Duration retry_after;
+  absl::Duration retry_after = absl::ZeroDuration();
+  bool going_away = false;  // The other side takes no more calls on this connection.
 };
 // The other side takes no more calls and will close when what is under way has ended.
 struct MuxGoingAway {
@@ -120,7 +121,8 @@ class MuxConnection {
   // The last event is out: take the output that is left, then close the stream.
   bool closed() const { return closed_; }
 
-  // Calls the other side. An error means that nothing was sent: a TransportError of kNotExecuted.
+  // Calls the other side. An error means that nothing was sent: a TransportError of kNotExecuted,
+  // kAborted if the connection takes no more calls.
   absl::StatusOr<uint64_t> StartCall(Content content, std::string body);
   // The caller wants no answer. The call still ends with one event: MuxReply if the answer was
   // faster, else MuxFailure. A call that has ended is no mistake.
@@ -200,9 +202,10 @@ class MuxConnection {
   absl::Status OnGoAway(const Frame& frame);
   // Why a call is refused before its body is taken, if it is.
   std::optional<RefuseReason> Objection(const Frame& call) const;
-  // The event of an own call, unless it had one; the call stays.
+  // The event of an own call, unless it had one; the call stays. `how` says what there is beyond
+  // the outcome.
   void Report(uint64_t id, CallOut& call, Outcome outcome, std::string_view why,
-              absl::Duration retry_after = absl::ZeroDuration());
+              MuxFailure how = {});
   void ReportReply(uint64_t id, CallOut& call, std::string body);
   void EraseCallOut(CallOutEntry call);
   void EraseCallIn(CallInEntry call);

@@ -207,7 +207,7 @@ absl::Status MuxConnection::OnRefuse(const Frame& frame) {
   const bool too_large = frame.code == static_cast<uint8_t>(RefuseReason::kBodyTooLarge);
   Report(frame.id, entry->second, Outcome::kNotExecuted,
          too_large ? "the request is larger than it takes" : "it has too much to do: call later",
-         absl::Milliseconds(frame.number));
+         {.retry_after = absl::Milliseconds(frame.number)});
   EraseCallOut(entry);
   return absl::OkStatus();
 }
@@ -261,17 +261,19 @@ absl::Status MuxConnection::OnGoAway(const Frame& frame) {
   for (const uint64_t id : CallsOutBeyond(frame.id)) {
     const auto entry = calls_out_.find(id);
     output_.DropBody(id);
-    Report(id, entry->second, Outcome::kNotExecuted, "it takes no more calls", retry_after);
+    Report(id, entry->second, Outcome::kNotExecuted, "it takes no more calls", {.going_away = true});
     EraseCallOut(entry);
   }
   return CountNoise();
 }
 
 void MuxConnection::Report(uint64_t id, CallOut& call, Outcome outcome, std::string_view why,
-                           absl::Duration retry_after) {
+                           MuxFailure how) {
   if (std::exchange(call.ended, true)) return;
-  events_.emplace_back(
-      MuxFailure{id, outcome, fmt::format("{}: {}", PeerName(), why), retry_after});
+  how.id = id;
+  how.outcome = outcome;
+  how.why = fmt::format("{}: {}", PeerName(), why);
+  events_.emplace_back(std::move(how));
 }
 
 void MuxConnection::ReportReply(uint64_t id, CallOut& call, std::string body) {

@@ -20,6 +20,7 @@ HandshakeConfig WithBinding(HandshakeConfig identity, const ByteStream& stream) 
 }
 
 absl::Status StatusOf(const MuxFailure& failure) {
+  if (failure.going_away) return WithOutcome(absl::AbortedError(failure.why), failure.outcome);
   if (failure.retry_after <= absl::ZeroDuration()) {
     return TransportError(failure.outcome, failure.why);
   }

@@ -120,8 +120,8 @@ MuxLinkConfig LinkPool::ConfigOf(const std::shared_ptr<Link>& link) {
   config.handlers.on_connected = [weak, link](const MuxPeer& peer) {
     if (const auto self = weak.lock()) self->OnConnected(link, peer);
   };
-  config.handlers.on_going_away = [weak, link](GoAwayReason, absl::Duration) {
-    if (const auto self = weak.lock()) self->OnGoingAway(link);
+  config.handlers.on_going_away = [weak, link](GoAwayReason, absl::Duration retry_after) {
+    if (const auto self = weak.lock()) self->OnGoingAway(link, retry_after);
   };
   config.handlers.on_closed = [weak, link](const absl::Status& why) {
     if (const auto self = weak.lock()) self->OnClosed(link, why);
@@ -155,7 +155,7 @@ void LinkPool::OnConnected(const std::shared_ptr<Link>& link, const MuxPeer& pee
   Do(effects);
 }
 
-void LinkPool::OnGoingAway(const std::shared_ptr<Link>& link) {
+void LinkPool::OnGoingAway(const std::shared_ptr<Link>& link, absl::Duration retry_after) {
   Effects effects;
   {
     MutexLock lock(&mutex_);
@@ -164,7 +164,10 @@ void LinkPool::OnGoingAway(const std::shared_ptr<Link>& link) {
     effects.key = link->key;
     if (BestLink(host) == nullptr) {
       SetConnection(link->key, HostConnection::kDisconnected, "it takes no more calls", &effects);
-      DialLater(host, &effects);
+      DialLater(host, retry_after, &effects);
+      if (retry_after > absl::ZeroDuration()) {
+        host.next_dial = options_.scheduler->Now() + retry_after;
+      }
     }
   }
   Do(effects);
@@ -191,7 +194,8 @@ void LinkPool::OnClosed(const std::shared_ptr<Link>& link, const absl::Status& w
                       &effects);
       }
       if (host.links.empty()) {
-        DialLater(host, &effects);
+        // A call that comes before that dials at once, for the host was well until now.
+        DialLater(host, absl::ZeroDuration(), &effects);
         if (!CanDial(link->key.second)) hosts_.erase(link->key);
       }
     }
@@ -218,13 +222,15 @@ void LinkPool::DialFailed(const Key& key, const absl::Status& why, Effects* effe
   if (!draining_ && BestLink(host) == nullptr) {
     SetConnection(key, HostConnection::kDisconnected, std::string(why.message()), effects);
   }
-  DialLater(host, effects);
+  DialLater(host, absl::ZeroDuration(), effects);
+  if (effects->dial_at < absl::InfiniteFuture()) host.next_dial = effects->dial_at;
 }
 
-void LinkPool::DialLater(Host& host, Effects* effects) {
+void LinkPool::DialLater(Host& host, absl::Duration at_least, Effects* effects) {
   if (!host.wanted || draining_ || host.dialling) return;
-  host.next_dial = options_.scheduler->Now() + host.backoff.Next(random_);
-  effects->dial_at = host.next_dial;
+  const absl::Time wanted =
+      options_.scheduler->Now() + std::max(host.backoff.Next(random_), at_least);
+  effects->dial_at = std::max(wanted, host.next_dial);
 }
 
 void LinkPool::SetConnection(const Key& key, HostConnection connection, std::string reason,

@@ -101,7 +101,7 @@ class LinkPool : public std::enable_shared_from_this<LinkPool> {
     Backoff backoff;
     bool wanted = false;    // Dial it again when it is lost.
     bool dialling = false;  // Up to the end of the handshake.
-    absl::Time next_dial = absl::InfinitePast();
+    absl::Time next_dial = absl::InfinitePast();  // Not before, though a call wants it.
     HostLink link;
     std::string software_version;
     absl::Status last_error;
@@ -128,7 +128,7 @@ class LinkPool : public std::enable_shared_from_this<LinkPool> {
   bool Enlist(const std::shared_ptr<Link>& link, const std::shared_ptr<MuxLink>& mux);
 
   void OnConnected(const std::shared_ptr<Link>& link, const MuxPeer& peer);
-  void OnGoingAway(const std::shared_ptr<Link>& link);
+  void OnGoingAway(const std::shared_ptr<Link>& link, absl::Duration retry_after);
   void OnClosed(const std::shared_ptr<Link>& link, const absl::Status& why);
   void OnDialFailed(const Key& key, const absl::Status& why);
   void Do(const Effects& effects);
@@ -144,7 +144,9 @@ class LinkPool : public std::enable_shared_from_this<LinkPool> {
                      Effects* effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DialFailed(const Key& key, const absl::Status& why, Effects* effects)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void DialLater(Host& host, Effects* effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // After a wait of its own, or `at_least`.
+  void DialLater(Host& host, absl::Duration at_least, Effects* effects)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<std::shared_ptr<MuxLink>> AllLinks() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Why a call fails at once in place of waiting for a link; empty if it may wait.
   std::string WhyNotWait(const Key& key, const Host& host) const;

@@ -98,7 +98,8 @@ class Transport {
   // Sends the request and calls `done` with the reply, whatever its status, or with a
   // TransportError that tells kNotExecuted from kUnknown, kTimedOut (soon after the deadline) and
   // kCancelled (soon after the stop); Overloaded (kNotExecuted) where the host says when to come
-  // back. Does not block.
+  // back; kAborted (kNotExecuted) where the connection was closed in good order, so that nothing is
+  // wrong with sending it again at once, to the same host if there is no other. Does not block.
   virtual void Send(Sending sending) = 0;
 };
 
