@@ -34,11 +34,14 @@ std::function<size_t(size_t)> AtRandom() {
 }  // namespace
 
 struct Clients::State : std::enable_shared_from_this<Clients::State> {
+  using StopWatch = std::stop_callback<std::function<void()>>;
+
   struct Waiter {
     std::string pod;
     absl::Time since;
     Done done;
-    uint64_t timer = 0;  // 0: it has none yet.
+    uint64_t timer = 0;                            // 0: it has none yet.
+    std::unique_ptr<StopWatch> on_stop = nullptr;  // Goes without the mutex held.
   };
 
   Conduit* conduit;
@@ -60,11 +63,13 @@ struct Clients::State : std::enable_shared_from_this<Clients::State> {
   std::vector<std::string> Others() const;
 
   void Watch();
-  void Await(std::string_view pod, absl::Duration limit, Done done);
+  void Await(std::string_view pod, absl::Duration limit, Done done, std::stop_token stop);
   void AddTimer(uint64_t id, absl::Time when);
+  void AddStop(uint64_t id, std::stop_token stop);
   void Look();
   void Tell(uint64_t id, std::string_view pod);
   void TimedOut(uint64_t id);
+  void Stopped(uint64_t id);
   std::optional<Waiter> Take(uint64_t id);
 };
 
@@ -109,7 +114,8 @@ void Clients::State::Watch() {
   connections_watch = conduit->transport().WatchConnections([look](const HostEvent&) { look(); });
 }
 
-void Clients::State::Await(std::string_view pod, absl::Duration limit, Done done) {
+void Clients::State::Await(std::string_view pod, absl::Duration limit, Done done,
+                           std::stop_token stop) {
   if (pod == pods().own_id()) {
     return done(absl::InvalidArgumentError(
         fmt::format("pod '{}' is the own one, which needs no client", pod)));
@@ -126,6 +132,7 @@ void Clients::State::Await(std::string_view pod, absl::Duration limit, Done done
     waiters.emplace(id, Waiter{.pod = std::string(pod), .since = now, .done = std::move(done)});
   }
   AddTimer(id, now + limit);
+  if (stop.stop_possible()) AddStop(id, std::move(stop));
   if (const auto known = pods().Find(pod)) conduit->transport().ConnectTo(*known);
   Look();  // What changed before the waiter was there told nobody.
 }
@@ -143,6 +150,16 @@ void Clients::State::AddTimer(uint64_t id, absl::Time when) {
     }
   }
   scheduler->Cancel(timer);
+}
+
+void Clients::State::AddStop(uint64_t id, std::stop_token stop) {
+  // It may be called here and now.
+  auto watch = std::make_unique<StopWatch>(std::move(stop), [weak = weak_from_this(), id] {
+    if (const auto self = weak.lock()) self->Stopped(id);
+  });
+  MutexLock lock(&mutex);
+  const auto waiter = waiters.find(id);
+  if (waiter != waiters.end()) waiter->second.on_stop.swap(watch);
 }
 
 // Tells those who wait for a pod that can be called now. Somebody else may do so at the same time.
@@ -174,6 +191,14 @@ void Clients::State::TimedOut(uint64_t id) {
                   absl::FormatDuration(scheduler->Now() - waiter->since))));
 }
 
+void Clients::State::Stopped(uint64_t id) {
+  auto waiter = Take(id);
+  if (!waiter) return;
+  if (waiter->timer != 0) scheduler->Cancel(waiter->timer);
+  waiter->done(TransportError(Outcome::kCancelled,
+                              fmt::format("pod '{}' is not waited for any more", waiter->pod)));
+}
+
 std::optional<Clients::State::Waiter> Clients::State::Take(uint64_t id) {
   MutexLock lock(&mutex);
   auto node = waiters.extract(id);
@@ -203,16 +228,20 @@ Clients::~Clients() {
   }
 }
 
-absl::StatusOr<Client> Clients::ClientFor(std::string_view pod, absl::Duration limit) {
+absl::StatusOr<Client> Clients::ClientFor(std::string_view pod, absl::Duration limit,
+                                          std::stop_token stop) {
   const auto promise = std::make_shared<std::promise<absl::StatusOr<Client>>>();
   auto result = promise->get_future();
-  AwaitClient(pod, limit,
-              [promise](absl::StatusOr<Client> client) { promise->set_value(std::move(client)); });
+  AwaitClient(
+      pod, limit,
+      [promise](absl::StatusOr<Client> client) { promise->set_value(std::move(client)); },
+      std::move(stop));
   return result.get();
 }
 
-void Clients::AwaitClient(std::string_view pod, absl::Duration limit, Done done) {
-  state_->Await(pod, limit, std::move(done));
+void Clients::AwaitClient(std::string_view pod, absl::Duration limit, Done done,
+                          std::stop_token stop) {
+  state_->Await(pod, limit, std::move(done), std::move(stop));
 }
 
 std::vector<Client> Clients::AllClients() const {

@@ -86,12 +86,16 @@ struct ClientsBed {
 
   // What comes of waiting for the pod.
   std::shared_ptr<std::optional<absl::StatusOr<Client>>> Await(const std::string& pod,
-                                                               absl::Duration limit) {
+                                                               absl::Duration limit,
+                                                               std::stop_token stop = {}) {
     auto result = std::make_shared<std::optional<absl::StatusOr<Client>>>();
-    clients->AwaitClient(pod, limit, [result](absl::StatusOr<Client> client) {
-      REQUIRE_FALSE(result->has_value());
-      result->emplace(std::move(client));
-    });
+    clients->AwaitClient(
+        pod, limit,
+        [result](absl::StatusOr<Client> client) {
+          REQUIRE_FALSE(result->has_value());
+          result->emplace(std::move(client));
+        },
+        std::move(stop));
     return result;
   }
 };
@@ -193,6 +197,49 @@ TEST_CASE("Waits end with the clients", "[conduit][clients][wait]") {
   CheckNoConnections((*wait)->status(), "B", "pod 'B' is not waited for any more");
   CHECK(bed.scheduler->pending() == 0);
   bed.transport.Connect("B", "b1");
+}
+
+TEST_CASE("A stop ends a wait and leaves nothing behind", "[conduit][clients][wait][stop]") {
+  ClientsBed bed;
+  std::stop_source stop;
+  const auto wait = bed.Await("B", absl::Seconds(30), stop.get_token());
+  const auto patient = bed.Await("B", absl::Seconds(30));
+  CHECK_FALSE(wait->has_value());
+  stop.request_stop();
+  REQUIRE(wait->has_value());
+  CHECK(OutcomeOf((*wait)->status()) == Outcome::kCancelled);
+  CHECK((*wait)->status().message() == "pod 'B' is not waited for any more");
+  CHECK(bed.clients->waiting() == 1);
+  CHECK(bed.scheduler->pending() == 1);
+  // What was stopped before does not wait, and what can be had is had.
+  CHECK(OutcomeOf((**bed.Await("C", absl::Seconds(30), stop.get_token())).status()) ==
+        Outcome::kCancelled);
+  CHECK(OutcomeOf(bed.clients->ClientFor("C", absl::Seconds(30), stop.get_token()).status()) ==
+        Outcome::kCancelled);
+  bed.transport.Connect("B", "b1");
+  CHECK(ValueOf(**patient).pod() == "B");
+  CHECK(ValueOf(bed.clients->ClientFor("B", absl::Seconds(1), stop.get_token())).pod() == "B");
+  CHECK(bed.scheduler->pending() == 0);
+}
+
+TEST_CASE("A wait ends once, whether its stop or the connection is first",
+          "[conduit][clients][wait][stop][threads]") {
+  FakeConnections transport;
+  Conduit conduit(FourPods(), &transport);
+  Clients clients(&conduit);
+  for (int round = 0; round < 300; ++round) {
+    std::stop_source stop;
+    std::atomic<int> ends = 0;
+    clients.AwaitClient(
+        "B", absl::Seconds(30), [&](const absl::StatusOr<Client>&) { ++ends; }, stop.get_token());
+    std::thread stopper([&] { stop.request_stop(); });
+    transport.Connect("B", "b1");
+    stopper.join();
+    while (ends == 0) std::this_thread::yield();
+    transport.Disconnect("B");
+    CHECK(ends == 1);
+  }
+  CHECK(clients.waiting() == 0);
 }
 
 TEST_CASE("All clients are those of pods that can be called", "[conduit][clients]") {

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,15 +44,18 @@ class Clients {
   Clients(const Clients&) = delete;
   Clients& operator=(const Clients&) = delete;
 
-  // Waits at most `limit` until the pod can be called, also for one that the pods file does not
-  // have yet. Connects to its hosts meanwhile. kInvalidArgument: it is the own pod.
+  // Waits at most `limit`, and until `stop`, until the pod can be called, also for one that the
+  // pods file does not have yet. Connects to its hosts meanwhile. kInvalidArgument: it is the own
+  // pod; kCancelled, as of a call: it was stopped.
   absl::StatusOr<Client> ClientFor(std::string_view pod,
-                                   absl::Duration limit = absl::ZeroDuration());
+                                   absl::Duration limit = absl::ZeroDuration(),
+                                   std::stop_token stop = {});
 
   // The same without waiting: `done` is called once, from any thread and perhaps before this
   // returns. It must not block.
   using Done = std::function<void(absl::StatusOr<Client>)>;
-  void AwaitClient(std::string_view pod, absl::Duration limit, Done done);
+  void AwaitClient(std::string_view pod, absl::Duration limit, Done done,
+                   std::stop_token stop = {});
 
   // One client for each pod that can be called now, by pod; perhaps none.
   std::vector<Client> AllClients() const;
