@@ -58,6 +58,7 @@ void CallRequest::MayHaveBeenExecuted() const {
 }
 
 absl::StatusOr<CallRequest::Made> CallRequest::Make(absl::Time now, absl::Time deadline,
+                                                    const TransportTraits& transport,
                                                     const std::vector<std::string>& answers) const {
   Made made;
   RequestParts head{.timeout = deadline - now, .call = parts_.id, .answers = {}};
@@ -72,7 +73,7 @@ absl::StatusOr<CallRequest::Made> CallRequest::Make(absl::Time now, absl::Time d
   }
   PODKIT_RETURN_IF_ERROR(FillBody(EncodeRequest(parts_.info, parts_.options, head, parts_.members),
                                   payload, made.request));
-  if (authenticator_ == nullptr) return made;
+  if (transport.authenticates) return made;
   PODKIT_ASSIGN_OR_RETURN(made.exchange,
                           authenticator_->SignRequest(parts_.pod, now, made.request));
   return made;

@@ -35,7 +35,7 @@ class CallRequest {
     std::shared_ptr<const PeerSchemas::Own> declared;
     std::string members;  // Of the command's own, a JSON object.
     CallOptions options;
-    std::string id;  // "" if nobody can cancel the call, or the transport carries that.
+    std::string id;  // "" if nobody can cancel the call, or every transport carries that.
     std::shared_ptr<OutgoingBatch> batch = nullptr;  // The calls in it, if it carries some.
   };
   struct Made {
@@ -43,7 +43,7 @@ class CallRequest {
     std::optional<SignedExchange> exchange;  // If it had to be signed.
   };
 
-  // `authenticator` is null for a transport that authenticates. Both must outlive this.
+  // `authenticator` may be null where no transport needs signatures. Both must outlive this.
   CallRequest(Parts parts, Authenticator* authenticator, const ConduitOptions& limits)
       : parts_(std::move(parts)), authenticator_(authenticator), limits_(limits) {}
 
@@ -66,9 +66,9 @@ class CallRequest {
   // Tells the batch so, if it is one.
   void MayHaveBeenExecuted() const;
 
-  // The request as it is sent at `now`, counting on the answers of these ids. Errors say that it
-  // cannot be sent to any host.
-  absl::StatusOr<Made> Make(absl::Time now, absl::Time deadline,
+  // The request as it is sent at `now`, signed unless the transport proves by itself who calls, and
+  // counting on the answers of these ids. Errors say that it cannot be sent to any host.
+  absl::StatusOr<Made> Make(absl::Time now, absl::Time deadline, const TransportTraits& transport,
                             const std::vector<std::string>& answers) const;
 
   // The document of a reply whose result is "ok", or the error that it holds. Of a batch, what

@@ -293,8 +293,7 @@ void Conduit::Exchange(std::string_view pod, Asked asked, const CallOptions& opt
   if (options.make_key && options.key.empty() && info.effect == Effect::kWrite) {
     with_key.key = internal::RandomHex(internal::kMadeKeyBytes);
   }
-  const TransportTraits traits = impl_->transport->traits();
-  const bool needs_id = options.stop.stop_possible() && !traits.carries_stop;
+  const bool needs_id = options.stop.stop_possible() && !impl_->transport->traits().carries_stop;
   internal::CallRequest request({.pod = std::move(target),
                                  .info = info,
                                  .declared = impl_->DeclaredHere(info, asked.schema),
@@ -302,8 +301,7 @@ void Conduit::Exchange(std::string_view pod, Asked asked, const CallOptions& opt
                                  .options = std::move(with_key),
                                  .id = needs_id ? internal::RandomHex(8) : std::string(),
                                  .batch = std::move(asked.batch)},
-                                traits.authenticates ? nullptr : &impl_->authenticator,
-                                impl_->options);
+                                &impl_->authenticator, impl_->options);
   std::make_shared<internal::OutgoingCall>(impl_->environment, std::move(request), now,
                                            std::move(finish))
       ->Begin();

@@ -224,7 +224,8 @@ bool OutgoingCall::MayBeRepeated(int attempt, absl::Time now) {
 void OutgoingCall::Send(absl::Time now, int attempt, const std::string& host) {
   absl::Status kept = CountOnAnswers(attempt, host);
   if (!kept.ok()) return End(attempt, std::move(kept), false, std::nullopt);
-  auto made = request_.Make(now, deadline_, AnswersOf(attempt));
+  const TransportTraits traits = environment_.transport->TraitsTo(request_.pod(), host);
+  auto made = request_.Make(now, deadline_, traits, AnswersOf(attempt));
   if (!made.ok()) {
     return End(attempt, WithOutcome(made.status(), Outcome::kNotExecuted), true,
                absl::InfiniteDuration());
@@ -240,6 +241,7 @@ void OutgoingCall::Send(absl::Time now, int attempt, const std::string& host) {
     Attempt& one = attempts_[static_cast<size_t>(attempt)];
     one.began = now;
     one.sent = true;
+    one.is_signed = made->exchange.has_value();
   }
   sending.done = [self = shared_from_this(), attempt,
                   exchange = std::move(made->exchange)](absl::StatusOr<WireReply> reply) {
@@ -251,7 +253,9 @@ void OutgoingCall::Send(absl::Time now, int attempt, const std::string& host) {
 void OutgoingCall::Replied(int attempt, const std::optional<SignedExchange>& exchange,
                            absl::StatusOr<WireReply> reply) {
   if (!reply.ok()) {
-    if (WasReturned(reply.status())) return Returned(attempt, std::move(reply).status());
+    if (WasReturned(reply.status()) || GoesAnotherWay(attempt, reply.status())) {
+      return Returned(attempt, std::move(reply).status());
+    }
     const auto overloaded = GetError<Overloaded>(reply.status());
     const auto retry_after = overloaded ? std::optional(overloaded->retry_after) : std::nullopt;
     return End(attempt, std::move(reply).status(), false, retry_after);
@@ -280,6 +284,23 @@ void OutgoingCall::End(int attempt, absl::StatusOr<JsonDocument> result, bool an
     return plan.Ended(attempt, outcome, retry_after, now, HasUntriedHost());
   });
   Release();
+}
+
+bool OutgoingCall::GoesAnotherWay(int attempt, const absl::Status& why) {
+  if (OutcomeOf(why) != Outcome::kNotExecuted) return false;
+  std::string host;
+  bool was_signed = false;
+  {
+    MutexLock lock(&mutex_);
+    const Attempt& one = attempts_[static_cast<size_t>(attempt)];
+    host = tried_[one.host.value_or(0)];
+    was_signed = one.is_signed;
+  }
+  const bool sign = !environment_.transport->TraitsTo(request_.pod(), host).authenticates;
+  if (sign == was_signed) return false;
+  MutexLock lock(&mutex_);
+  route_ = std::move(host);
+  return true;
 }
 
 void OutgoingCall::Returned(int attempt, absl::Status why) {
@@ -362,7 +383,8 @@ void OutgoingCall::Settle(absl::Time now, int attempt, absl::StatusOr<JsonDocume
     environment_.greeter->Forget({request_.pod().id, lease->host()});
   }
   if (answered && shape_.delay != nullptr) shape_.delay->Answered(now - began, now);
-  if (OutcomeOf(status) == Outcome::kCancelled && !request_.id().empty()) {
+  if (OutcomeOf(status) == Outcome::kCancelled && !request_.id().empty() &&
+      !environment_.transport->TraitsTo(request_.pod(), lease->host()).carries_stop) {
     environment_.cancel(request_.pod().id, lease->host(), request_.id());
   }
 }

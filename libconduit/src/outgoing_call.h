@@ -61,6 +61,7 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
     absl::Time began;
     std::optional<size_t> host;  // Its place in tried_, once it has one.
     bool sent = false;
+    bool is_signed = false;
     std::optional<KeptAnswers> answers;  // On which it counts.
     bool answered = false;  // By the host, or it never went out; else the way there failed.
     absl::StatusOr<JsonDocument> result;
@@ -93,6 +94,8 @@ class OutgoingCall : public std::enable_shared_from_this<OutgoingCall> {
   void Redirected(int attempt, absl::Status why, const HeldElsewhere& held);
   void Replied(int attempt, const std::optional<SignedExchange>& exchange,
                absl::StatusOr<WireReply> reply);
+  // The host did not take it as it was sent, and now it is to be sent otherwise: to the same host.
+  bool GoesAnotherWay(int attempt, const absl::Status& why);
   // The host did not take it, and nothing is wrong with sending it again.
   void Returned(int attempt, absl::Status why);
   // A first call with the same key is being executed.

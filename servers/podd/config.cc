@@ -58,7 +58,8 @@ std::vector<Flag> Flags(PoddSettings* settings) {
           {"token-file", &settings->token_file, kFile,
            "The operator's token [operator.token in the data folder, where it is made]"},
           {"transport", &settings->transport, "NAME",
-           "How to call other pods: http, or links, which pods before 0.2 do not know [http]"},
+           "How to call other pods: http; links, which pods before 0.2 do not know; or "
+           "links-or-http, as each host can be called [http]"},
           {"record", &settings->record, kFile,
            "Record there what other pods ask and are answered, without secrets [nowhere]"},
           {"max-body-bytes", &settings->max_body_bytes, kNumber, "Size of a request [33554432]"},
@@ -78,10 +79,12 @@ absl::StatusOr<PoddConfig> Check(const PoddSettings& settings) {
   config.record = settings.record.value_or("");
   config.token_file = settings.token_file.value_or(ResolvePath(config.data, "operator.token"));
   const std::string transport = settings.transport.value_or("http");
-  if (transport != "http" && transport != "links") {
-    return WrongFlag("transport", fmt::format("'{}' is not http or links", transport));
+  if (transport != "http" && transport != "links" && transport != "links-or-http") {
+    return WrongFlag("transport",
+                     fmt::format("'{}' is not http, links or links-or-http", transport));
   }
-  config.calls_over_links = transport == "links";
+  config.calls_over_links = transport != "http";
+  config.calls_over_http = transport != "links";
   PODKIT_RETURN_IF_ERROR(TakeNumber("max-body-bytes", settings.max_body_bytes, kLeastBodyBytes,
                                     &config.max_body_bytes));
   return config;

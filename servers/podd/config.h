@@ -34,7 +34,9 @@ struct PoddConfig : ServingConfig {
   std::string users_file;         // Empty: nobody lives here.
   std::string token_file;         // By default operator.token in the data folder.
   std::string record;             // A file; empty: nothing is recorded.
-  bool calls_over_links = false;  // Else over HTTP. Both are answered.
+  // At least one; with both, each host over links if it knows them. Both are answered anyway.
+  bool calls_over_links = false;
+  bool calls_over_http = true;
   size_t max_body_bytes = size_t{32} << 20;
 };
 

@@ -12,6 +12,7 @@
 #include "podkit/conduit/conduit.h"
 #include "podkit/conduit/discovery.h"
 #include "podkit/conduit/http_transport.h"
+#include "podkit/conduit/links_or_http.h"
 #include "podkit/conduit/mux_transport.h"
 #include "podkit/conduit/pods.h"
 #include "podkit/conduit/recorder.h"
@@ -88,6 +89,7 @@ struct PodServer::Parts {
   std::shared_ptr<store::FileUserDirectory> users;
   conduit::HttpTransport calls;
   std::unique_ptr<conduit::MuxTransport> links;
+  std::unique_ptr<conduit::LinksOrHttp> either;
   std::shared_ptr<void> pods_log;
   std::shared_ptr<void> dials_new_hosts;
   std::unique_ptr<conduit::Discovery> discovery;  // May be null.
@@ -104,6 +106,7 @@ struct PodServer::Parts {
     absl::Status users;
   };
   Reloaded ReloadFiles();
+  conduit::Transport* TransportOf(const PoddConfig& wanted);
   absl::Status FindHosts();
   absl::Status OpenStore();
   absl::Status Record();
@@ -112,6 +115,12 @@ struct PodServer::Parts {
   absl::StatusOr<Router> MakeRouter();
   HttpResponse Metrics() const;
 };
+
+conduit::Transport* PodServer::Parts::TransportOf(const PoddConfig& wanted) {
+  if (!wanted.calls_over_links) return &calls;
+  if (!wanted.calls_over_http) return links.get();
+  return either.get();
+}
 
 absl::Status PodServer::Parts::FindHosts() {
   pods_log = LogPodsChanges(*pods, log);
@@ -221,10 +230,8 @@ absl::StatusOr<std::unique_ptr<PodServer>> PodServer::Start(const PoddConfig& co
   PODKIT_ASSIGN_OR_RETURN(parts->pods, LoadPods(config));
   PODKIT_ASSIGN_OR_RETURN(parts->users, LoadUsers(config, *parts->pods));
   PODKIT_ASSIGN_OR_RETURN(parts->links, MakeLinks(config, parts->pods, parts->log));
-  conduit::Transport* const transport = config.calls_over_links
-                                            ? static_cast<conduit::Transport*>(parts->links.get())
-                                            : &parts->calls;
-  parts->conduit = std::make_unique<conduit::Conduit>(parts->pods, transport,
+  parts->either = std::make_unique<conduit::LinksOrHttp>(parts->links.get(), &parts->calls);
+  parts->conduit = std::make_unique<conduit::Conduit>(parts->pods, parts->TransportOf(config),
                                                       MakeConduitOptions(config, parts->log));
   PODKIT_RETURN_IF_ERROR(parts->FindHosts());
   PODKIT_RETURN_IF_ERROR(parts->OpenStore());

@@ -67,11 +67,18 @@ TEST_CASE("podd finds hosts only for pods whose keys it has", "[podd][config]") 
 }
 
 TEST_CASE("podd calls over HTTP unless it is told to use links", "[podd][config]") {
-  CHECK_FALSE(ValueOf(Configure({})).calls_over_links);
-  CHECK(ValueOf(Configure({"--transport", "links"})).calls_over_links);
+  const auto ways = [](const std::vector<std::string>& flags) {
+    const PoddConfig config = ValueOf(Configure(flags));
+    return std::pair(config.calls_over_links, config.calls_over_http);
+  };
+  CHECK(ways({}) == std::pair(false, true));
+  CHECK(ways({"--transport", "http"}) == std::pair(false, true));
+  CHECK(ways({"--transport", "links"}) == std::pair(true, false));
+  CHECK(ways({"--transport", "links-or-http"}) == std::pair(true, true));
   const absl::Status wrong = Configure({"--transport", "pigeons"}).status();
   CHECK(wrong.code() == absl::StatusCode::kInvalidArgument);
-  CHECK_THAT(std::string(wrong.message()), Catch::Contains("'pigeons' is not http or links"));
+  CHECK_THAT(std::string(wrong.message()),
+             Catch::Contains("'pigeons' is not http, links or links-or-http"));
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ std::string OutgoingBatch::Encode(absl::Time now, absl::Time deadline,
     }
     std::vector<std::string> counts_on;
     if (i < answers.size() && !answers[i].empty()) counts_on.push_back(answers[i]);
-    const auto made = calls_[i].request.Make(now, deadline, counts_on);
+    const auto made = calls_[i].request.Make(now, deadline, {.authenticates = true}, counts_on);
     if (!made.ok()) {
       problems_[i] = WithOutcome(made.status(), Outcome::kNotExecuted);
       AppendBatchFrame({}, &bytes);

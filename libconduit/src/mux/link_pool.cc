@@ -12,6 +12,8 @@ namespace {
 constexpr std::string_view kLinkOnly = "link:";
 // What calls get that are under way to a host that the pod has no more.
 constexpr absl::Duration kGoneGrace = absl::Seconds(30);
+// Until a host is dialled again that answered as one that does not know links.
+constexpr absl::Duration kOnlyHttpWait = absl::Seconds(10);
 
 bool CanDial(std::string_view host) { return !host.starts_with(kLinkOnly); }
 
@@ -143,6 +145,7 @@ void LinkPool::OnConnected(const std::shared_ptr<Link>& link, const MuxPeer& pee
     if (link->dialled) host.dialling = false;
     host.backoff.Reset();
     host.next_dial = absl::InfinitePast();
+    host.speaks_only_http = false;
     host.software_version = peer.software_version;
     effects.send.swap(host.waiting);
     effects.send_on = link->mux;
@@ -219,10 +222,13 @@ void LinkPool::DialFailed(const Key& key, const absl::Status& why, Effects* effe
   effects->key = key;
   effects->fail.swap(host.waiting);
   effects->why = why;
+  const bool only_http = absl::IsUnimplemented(why);
+  const bool news = only_http && !host.speaks_only_http;
+  if (only_http) host.speaks_only_http = true;
   if (!draining_ && BestLink(host) == nullptr) {
-    SetConnection(key, HostConnection::kDisconnected, std::string(why.message()), effects);
+    SetConnection(key, HostConnection::kDisconnected, std::string(why.message()), effects, news);
   }
-  DialLater(host, absl::ZeroDuration(), effects);
+  DialLater(host, only_http ? kOnlyHttpWait : absl::ZeroDuration(), effects);
   if (effects->dial_at < absl::InfiniteFuture()) host.next_dial = effects->dial_at;
 }
 
@@ -234,9 +240,9 @@ void LinkPool::DialLater(Host& host, absl::Duration at_least, Effects* effects) 
 }
 
 void LinkPool::SetConnection(const Key& key, HostConnection connection, std::string reason,
-                             Effects* effects) {
+                             Effects* effects, bool news) {
   HostLink& link = HostOf(key).link;
-  if (link.connection == connection) return;
+  if (link.connection == connection && !news) return;
   const absl::Time now = options_.scheduler->Now();
   const bool connected = connection == HostConnection::kConnected;
   const bool was_down = link.connection == HostConnection::kDisconnected;
@@ -357,6 +363,12 @@ HostLink LinkPool::LinkTo(const Pod& pod, std::string_view host) const {
   return found == hosts_.end() ? HostLink() : found->second.link;
 }
 
+bool LinkPool::SpeaksOnlyHttp(const Pod& pod, std::string_view host) const {
+  MutexLock lock(&mutex_);
+  const auto found = hosts_.find({pod.id, std::string(host)});
+  return found != hosts_.end() && found->second.speaks_only_http;
+}
+
 std::shared_ptr<MuxLink> LinkPool::BestLink(const Host& host) {
   std::shared_ptr<MuxLink> best;
   for (const auto& link : host.links) {
@@ -412,6 +424,7 @@ std::vector<MuxHostLinks> LinkPool::Status() const {
                                                          .host = key.second,
                                                          .link = host.link,
                                                          .dialling = host.dialling,
+                                                         .speaks_only_http = host.speaks_only_http,
                                                          .software_version = host.software_version,
                                                          .last_error = host.last_error});
     for (const auto& link : host.links) {

@@ -76,6 +76,7 @@ class LinkPool : public std::enable_shared_from_this<LinkPool> {
   std::vector<std::string> ConnectedHostsOf(const Pod& pod) const;
 
   HostLink LinkTo(const Pod& pod, std::string_view host) const;
+  bool SpeaksOnlyHttp(const Pod& pod, std::string_view host) const;
 
   // `done` gets kNotExecuted at once while the host is not in reach and not due to be dialled.
   void Send(LinkCall call);
@@ -101,6 +102,7 @@ class LinkPool : public std::enable_shared_from_this<LinkPool> {
     Backoff backoff;
     bool wanted = false;    // Dial it again when it is lost.
     bool dialling = false;  // Up to the end of the handshake.
+    bool speaks_only_http = false;
     absl::Time next_dial = absl::InfinitePast();  // Not before, though a call wants it.
     HostLink link;
     std::string software_version;
@@ -139,9 +141,9 @@ class LinkPool : public std::enable_shared_from_this<LinkPool> {
   void Dial(const Key& key);
 
   Host& HostOf(const Key& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Notes that the host is so now, and what is to be told if it was not.
+  // Notes that the host is so now, and what is to be told if it was not, or if that is `news`.
   void SetConnection(const Key& key, HostConnection connection, std::string reason,
-                     Effects* effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+                     Effects* effects, bool news = false) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DialFailed(const Key& key, const absl::Status& why, Effects* effects)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // After a wait of its own, or `at_least`.

@@ -86,6 +86,10 @@ void MuxTransport::Stop() {
 
 std::vector<MuxHostLinks> MuxTransport::Status() const { return state_->pool->Status(); }
 
+bool MuxTransport::SpeaksOnlyHttp(const Pod& pod, std::string_view host) const {
+  return state_->pool->SpeaksOnlyHttp(pod, host);
+}
+
 std::vector<std::string> MuxTransport::HostsOf(const Pod& pod) const {
   return state_->pool->HostsOf(pod);
 }

@@ -47,6 +47,7 @@ struct MuxHostLinks {
   size_t calls_out = 0;
   size_t calls_in = 0;  // Of the other side, that are not done with.
   bool dialling = false;
+  bool speaks_only_http = false;      // So it said when it was dialled last and could be reached.
   std::string software_version = {};  // That the host said it runs.
   absl::Status last_error = {};       // Of the last dial or loss.
 };
@@ -95,6 +96,10 @@ class MuxTransport final : public Transport {
 
   // By pod and host: those that were dialled or that dialled here.
   std::vector<MuxHostLinks> Status() const;
+
+  // True if the host, when it was dialled last and could be reached, spoke HTTP and not this
+  // protocol. It is dialled again every 10 seconds.
+  bool SpeaksOnlyHttp(const Pod& pod, std::string_view host) const;
 
   TransportTraits traits() const override { return {.authenticates = true, .carries_stop = true}; }
   // Those of the pods file, and "link:<name>" for each that is in reach only because it opened a

@@ -66,7 +66,15 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
+  // What holds for every host.
   virtual TransportTraits traits() const { return {}; }
+
+  // What holds for one of HostsOf(pod) now, where that differs: a request is signed or not by this,
+  // and Send takes it as it is, though it may hold no more.
+  virtual TransportTraits TraitsTo(const Pod& pod, std::string_view host) const {
+    (void)pod, (void)host;
+    return traits();
+  }
 
   // The hosts of `pod` that can be tried now; may differ from call to call.
   virtual std::vector<std::string> HostsOf(const Pod& pod) const { return pod.hosts; }
