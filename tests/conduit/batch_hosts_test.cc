@@ -206,34 +206,89 @@ TEST_CASE("A batch that did not arrive goes on with what another host serves",
   }
 }
 
+// Answers HeldElsewhere, or eats.
+void ServeHeld(Conduit& conduit, const std::string& holder) {
+  conduit.Handle<EatCheez>(
+      [holder](const CallContext&,
+               const EatCheez::Arguments&) -> absl::StatusOr<EatCheez::Response> {
+        if (!holder.empty()) return MakeError(HeldElsewhere{holder}, "held by another host");
+        return EatCheez::Response{.rating = 5};
+      });
+}
+
 TEST_CASE("A batch goes to the host that holds what all of it is for", "[conduit][batch][hosts]") {
   BatchHosts hosts;
-  const auto serve = [](Conduit& conduit, bool holds) {
-    conduit.Handle<EatCheez>(
-        [holds](const CallContext&,
-                const EatCheez::Arguments&) -> absl::StatusOr<EatCheez::Response> {
-          if (!holds) return MakeError(HeldElsewhere{"b2"}, "held by another host");
-          return EatCheez::Response{.rating = 5};
-        });
-  };
-  serve(hosts.b1, false);
-  serve(hosts.b2, true);
+  ServeHeld(hosts.b1, "b2");
+  ServeHeld(hosts.b2, "");
   Batch batch;
   const auto one = batch.Add<EatCheez>({.name = "x"});
   const auto two =
       batch.Add<EatCheez>({}).Set(&EatCheez::Arguments::name, one[&EatCheez::Response::text]);
   const auto host = std::make_shared<std::string>();
-  hosts.b1.Handle<Echo>(EchoAny);
-  hosts.b2.Handle<Echo>(EchoAny);
   CHECK(hosts.a.Call("B", batch, {.balance_key = "k", .used_host = host}) == absl::OkStatus());
   CHECK(*host == "b2");
-  // On a host that executed a part of it, the rest is told where to go.
-  Batch mixed;
-  const auto echo = mixed.Add<Echo>({Bytes{"x"}});
-  const auto eat = mixed.Add<EatCheez>({.name = "x"});
-  CHECK(OutcomeOf(hosts.a.Call("B", mixed, {.host = "b1"})) == Outcome::kNotExecuted);
-  CHECK(echo.result().ok());
-  CHECK(GetError<HeldElsewhere>(eat.result().status())->host == "b2");
+  CHECK(TimesReceived(hosts.b2, "eat-cheez") == 2);
+}
+
+TEST_CASE("A batch is not split over hosts", "[conduit][batch][hosts]") {
+  BatchHosts hosts;
+  ServeHeld(hosts.b1, "b2");
+  ServeHeld(hosts.b2, "");
+  int64_t echoed = 0;
+  for (Conduit* const host : {&hosts.b1, &hosts.b2}) {
+    host->Handle<Echo>([&](const CallContext& context, const Echo::Arguments& arguments) {
+      ++echoed;
+      return EchoAny(context, arguments);
+    });
+  }
+  // Whether what was executed comes before what is held elsewhere or behind it.
+  for (const bool first : {true, false}) {
+    Batch mixed;
+    std::vector<BatchedResult<Echo>> echoes;
+    if (first) echoes.push_back(mixed.Add<Echo>({Bytes{"x"}}));
+    const auto eat = mixed.Add<EatCheez>({.name = "x"});
+    if (!first) echoes.push_back(mixed.Add<Echo>({Bytes{"x"}}));
+    const CallOptions options{.balance_key = "k", .host = "b1"};
+    CHECK(OutcomeOf(hosts.a.Call("B", mixed, options)) == Outcome::kNotExecuted);
+    CHECK(echoes.at(0).result().ok());
+    CHECK(GetError<HeldElsewhere>(eat.result().status())->host == "b2");
+  }
+  CHECK(echoed == 2);
+  CHECK(TimesReceived(hosts.b2, "batch") == 0);
+}
+
+TEST_CASE("A batch of which a host knows one part and holds none goes on as a whole",
+          "[conduit][batch][hosts]") {
+  InProcessNetwork network;
+  Conduit a{PodsOf("A"), &network, {.meet_hosts = false}};
+  Conduit b1{PodsOf("B"), &network};
+  Conduit b2{PodsOf("B"), &network};
+  for (Conduit* const host : {&b1, &b2}) {
+    network.ConnectHost("B", host == &b1 ? "b1" : "b2",
+                        [host](const WireRequest& request) { return host->Receive(request); });
+  }
+  ServeHeld(b1, "b2");
+  ServeHeld(b2, "");
+  b2.Handle<Echo>(EchoAny);
+  for (int i = 0; i < 10; ++i) {
+    Batch batch;
+    const auto echo = batch.Add<Echo>({Bytes{"x"}});
+    const auto eat = batch.Add<EatCheez>({.name = "x"});
+    CHECK(a.Call("B", batch) == absl::OkStatus());
+  }
+  CHECK(TimesReceived(b1, "batch") > 0);
+}
+
+TEST_CASE("A batch that no host holds ends so, and was not executed", "[conduit][batch][hosts]") {
+  BatchHosts hosts;
+  ServeHeld(hosts.b1, "b2");
+  ServeHeld(hosts.b2, "b1");
+  Batch batch;
+  const auto eat = batch.Add<EatCheez>({.name = "x"});
+  CHECK(OutcomeOf(hosts.a.Call("B", batch)) == Outcome::kNotExecuted);
+  CHECK(GetError<HeldElsewhere>(eat.result().status()));
+  // As of a single call: at first, and after three redirects.
+  CHECK(TimesReceived(hosts.b1, "batch") + TimesReceived(hosts.b2, "batch") == 4);
 }
 
 TEST_CASE("A batch with a write that has no key is not repeated once it may have been executed",

@@ -16,6 +16,18 @@ bool IsKeyedWrite(const CallRequest& request) {
   return request.info().effect == Effect::kWrite && !request.options().key.empty();
 }
 
+bool SaysNotExecuted(const absl::Status& status) {
+  const Outcome outcome = OutcomeOf(status);
+  return outcome == Outcome::kNotExecuted || outcome == Outcome::kNotImplemented;
+}
+
+// A single call would not end with that.
+bool GoesOn(const absl::Status& status) {
+  const std::string error_class = ErrorClass(status);
+  return error_class == HeldElsewhere::kClass || error_class == Overloaded::kClass ||
+         error_class == AnswersForgotten::kClass;
+}
+
 }  // namespace
 
 OutgoingBatch::OutgoingBatch(std::vector<Call> calls) : calls_(std::move(calls)) {
@@ -86,6 +98,7 @@ std::string OutgoingBatch::Encode(absl::Time now, absl::Time deadline,
     }
     std::vector<std::string> counts_on;
     if (i < answers.size() && !answers[i].empty()) counts_on.push_back(answers[i]);
+    // The request around them is signed, where that is needed.
     const auto made = calls_[i].request.Make(now, deadline, {.authenticates = true}, counts_on);
     if (!made.ok()) {
       problems_[i] = WithOutcome(made.status(), Outcome::kNotExecuted);
@@ -140,14 +153,10 @@ absl::Status OutgoingBatch::Verdict() const {
     if (LeftOut(i)) continue;
     const absl::Status& status = results_[i].status();
     if (ErrorClass(status) == StillRunning::kClass) return status;
-    executed = executed || OutcomeOf(status) != Outcome::kNotExecuted;
-    if (first == nullptr) first = &status;
+    executed = executed || !SaysNotExecuted(status);
+    if (first == nullptr && GoesOn(status)) first = &status;
   }
-  if (first == nullptr || executed) return absl::OkStatus();
-  const std::string error_class = ErrorClass(*first);
-  const bool known = error_class == HeldElsewhere::kClass || error_class == Overloaded::kClass ||
-                     error_class == AnswersForgotten::kClass;
-  return known ? *first : absl::OkStatus();
+  return first == nullptr || executed ? absl::OkStatus() : *first;
 }
 
 bool OutgoingBatch::met_another() const {
