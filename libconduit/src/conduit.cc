@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "batch/batch_command.h"
+#include "cancel_command.h"
 #include "common/status_macros.h"
 #include "conduit_impl.h"
 #include "fmt/format.h"
@@ -15,23 +16,12 @@
 namespace podkit::conduit {
 namespace {
 
+using internal::Cancel;
 using internal::ForLog;
 using internal::WithOutcome;
 
 constexpr absl::Duration kCancelTimeout = absl::Seconds(2);
 constexpr absl::Duration kMeetTimeout = absl::Seconds(5);
-
-// Stops a call that the same pod made before. Sent where the transport cannot say it by itself.
-struct Cancel {
-  static constexpr CommandInfo kInfo = {
-      .name = "cancel", .since = 2, .effect = Effect::kIdempotent};
-  struct Arguments {
-    std::string call;
-    static constexpr auto Fields() { return std::make_tuple(Required("call", &Arguments::call)); }
-  };
-  using Response = Nothing;
-  using Errors = ErrorList<>;
-};
 
 bool IsBuiltIn(std::string_view command) {
   return command == Ping::kInfo.name || command == Cancel::kInfo.name ||

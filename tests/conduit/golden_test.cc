@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "batch/batch_command.h"
+#include "cancel_command.h"
 #include "cheese.h"
 #include "meeting.h"
 #include "podkit/conduit/variant.h"
@@ -174,8 +175,8 @@ TEST_CASE("Released commands of the conduit work between all versions", "[condui
        .how_to_write = "PODKIT_WRITE_GOLDEN=1 build/dev/tests/conduit/conduit_test '[golden]'",
        .write = std::getenv("PODKIT_WRITE_GOLDEN") != nullptr},
       {GoldenOf<Ping>(), GoldenOf<internal::Hello>(), GoldenOf<internal::DescribeCommands>(),
-       GoldenOf<internal::BatchCommand>(), GoldenOf<EatCheez>(), GoldenOf<Echo>(),
-       GoldenOf<Rename>(), GoldenOf<PieceOf<Put>>(), GoldenOf<PieceOf<Get>>()});
+       GoldenOf<internal::Cancel>(), GoldenOf<internal::BatchCommand>(), GoldenOf<EatCheez>(),
+       GoldenOf<Echo>(), GoldenOf<Rename>(), GoldenOf<PieceOf<Put>>(), GoldenOf<PieceOf<Get>>()});
   for (const std::string& problem : report.problems) FAIL_CHECK(problem);
   CHECK(report.versions >= 9);
   CHECK(report.frames > 100);
