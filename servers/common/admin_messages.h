@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "podkit/conduit/hosts.h"
 #include "podkit/conduit/message.h"
 #include "podkit/store/types.h"
 
@@ -55,6 +56,34 @@ struct PodEntry {
     return std::make_tuple(conduit::Required("id", &PodEntry::id),
                            Optional("hosts", &PodEntry::hosts), Optional("own", &PodEntry::own),
                            Optional("acts_for_any_user", &PodEntry::acts_for_any_user));
+  }
+};
+
+// A host of another pod: how calls to it go, and the connection to it.
+struct HostEntry {
+  std::string pod;
+  std::string host;
+  conduit::HostState state = conduit::HostState::kUp;
+  conduit::HostConnection link = conduit::HostConnection::kNotKept;
+  std::optional<absl::Time> link_since;
+  std::string reason;   // Why it is disconnected.
+  std::string version;  // That it said it runs, on its last link.
+  int64_t links = 0;    // Whoever dialled.
+  int64_t in_flight = 0;
+  int64_t calls = 0;        // That ended, and of these:
+  int64_t failures = 0;     // without an answer.
+  double milliseconds = 0;  // Of late; 0 before the first answer.
+
+  static constexpr auto Fields() {
+    using conduit::Optional;
+    return std::make_tuple(
+        conduit::Required("pod", &HostEntry::pod), conduit::Required("host", &HostEntry::host),
+        Optional("state", &HostEntry::state), Optional("link", &HostEntry::link),
+        Optional("link_since", &HostEntry::link_since), Optional("reason", &HostEntry::reason),
+        Optional("version", &HostEntry::version), Optional("links", &HostEntry::links),
+        Optional("in_flight", &HostEntry::in_flight), Optional("calls", &HostEntry::calls),
+        Optional("failures", &HostEntry::failures),
+        Optional("milliseconds", &HostEntry::milliseconds));
   }
 };
 

@@ -14,6 +14,7 @@
 namespace podkit::podctl {
 namespace {
 
+using servers::HostEntry;
 using servers::MessageEntry;
 using servers::PingResult;
 using servers::PodEntry;
@@ -81,6 +82,25 @@ absl::Status ShowPods(Session& session) {
   };
   session.Print(Session::Table(both, columns));
   return absl::OkStatus();
+}
+
+std::string LinkText(const HostEntry& host) {
+  std::string text(conduit::EnumName(host.link));
+  if (host.link_since) text += " since " + ShortTime(*host.link_since);
+  return host.reason.empty() ? text : text + ": " + host.reason;
+}
+
+absl::Status ShowHosts(Session& session) {
+  return session.ShowList<HostEntry>(
+      "hosts", {.path = {"hosts"}},
+      {{"POD", &HostEntry::pod},
+       {"HOST", &HostEntry::host},
+       {"STATE", [](const HostEntry& host) { return std::string(EnumName(host.state)); }},
+       {"CALLS", [](const HostEntry& host) { return std::to_string(host.calls); }},
+       {"FAILED", [](const HostEntry& host) { return std::to_string(host.failures); }},
+       {"MS", [](const HostEntry& host) { return fmt::format("{:.1f}", host.milliseconds); }},
+       {"VERSION", &HostEntry::version},
+       {"LINK", LinkText}});
 }
 
 absl::Status PingPods(Session& session, const std::string& pod) {
@@ -182,6 +202,12 @@ void AddPodVerbs(CommandLine* line) {
              .description = "The pods that this pod knows, and whether it can reach them",
              .examples = "podctl pods\npodctl --pod B pods"},
             ShowPods);
+  line->Add(
+      {.name = "hosts",
+       .group = kGroup,
+       .description = "The hosts of the other pods: how calls to them go, and the links to them",
+       .examples = "podctl hosts\npodctl --json hosts"},
+      ShowHosts);
   auto pod = std::make_shared<std::string>();
   line->Add(
           {.name = "ping",

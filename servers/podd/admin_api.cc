@@ -33,6 +33,8 @@ AdminAnswer ListPods(const AdminCall& call) {
   return Member("pods", entries);
 }
 
+AdminAnswer ListPodHosts(const AdminCall& call) { return Member("hosts", ListHosts(call.pod())); }
+
 AdminAnswer PingPods(const AdminCall& call) { return Member("pings", PingAll(call.pod().conduit)); }
 
 AdminAnswer PingPod(const AdminCall& call) {
@@ -357,6 +359,7 @@ struct AdminRoute {
 constexpr AdminRoute kRoutes[] = {
     {"GET", "/status", GetStatus},
     {"GET", "/pods", ListPods},
+    {"GET", "/hosts", ListPodHosts},
     {"POST", "/pings", PingPods},
     {"POST", "/pods/{pod}/ping", PingPod},
     {"GET", "/users", ListUsers},

@@ -20,6 +20,28 @@ void AddStore(const MetricsSnapshot& snapshot, MetricFamilies* to) {
       .Add(absl::ToDoubleSeconds(snapshot.oldest_pending));
 }
 
+void AddHosts(const std::vector<HostEntry>& hosts, MetricFamilies* to) {
+  const auto labels = [](const HostEntry& host) {
+    return MetricLabels{{"pod", host.pod}, {"host", host.host}};
+  };
+  to->Gauge("conduit_host_connected",
+            "1 if a connection to the host takes calls, 0 if it was lost or could not be made");
+  for (const HostEntry& host : hosts) {
+    if (host.link == conduit::HostConnection::kNotKept) continue;
+    to->Add(host.link == conduit::HostConnection::kConnected ? 1 : 0, labels(host));
+  }
+  to->Gauge("conduit_host_ejected", "1 if the host is put aside because calls to it failed");
+  for (const HostEntry& host : hosts) {
+    to->Add(host.state == conduit::HostState::kUp ? 0 : 1, labels(host));
+  }
+  to->Gauge("conduit_host_in_flight", "Calls to the host now");
+  for (const HostEntry& host : hosts) to->Add(host.in_flight, labels(host));
+  to->Counter("conduit_host_calls_total", "Calls to the host that ended");
+  for (const HostEntry& host : hosts) to->Add(host.calls, labels(host));
+  to->Counter("conduit_host_failed_total", "Calls to the host that got no answer");
+  for (const HostEntry& host : hosts) to->Add(host.failures, labels(host));
+}
+
 }  // namespace
 
 MetricFamilies PodMetrics(const MetricsSnapshot& snapshot) {
@@ -28,6 +50,7 @@ MetricFamilies PodMetrics(const MetricsSnapshot& snapshot) {
   AddHttp(snapshot.http, &families);
   AddConduit(snapshot.commands, &families);
   AddKeys(snapshot.keys, &families);
+  AddHosts(snapshot.hosts, &families);
   AddStore(snapshot, &families);
   return families;
 }

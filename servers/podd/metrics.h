@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "podkit/conduit/conduit.h"
 #include "podkit/store/store.h"
+#include "servers/common/admin_messages.h"
 #include "servers/common/metric_families.h"
 #include "servers/http/http_options.h"
 
@@ -18,6 +19,7 @@ struct MetricsSnapshot {
   HttpCounters http;
   std::vector<conduit::CommandStats> commands;
   conduit::KeyStats keys;
+  std::vector<HostEntry> hosts;
   store::StoreStats store;
   int64_t homes = 0;
   int64_t pending_messages = 0;

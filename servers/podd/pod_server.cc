@@ -141,6 +141,7 @@ absl::Status PodServer::Parts::OpenStore() {
   PODKIT_ASSIGN_OR_RETURN(store, store::Store::Open(options, users, conduit.get(), config.pod));
   services = {.store = store.get(),
               .conduit = conduit.get(),
+              .links = links.get(),
               .discovery = discovery.get(),
               .data_folder = config.data,
               .started = absl::Now()};
@@ -165,6 +166,7 @@ HttpResponse PodServer::Parts::Metrics() const {
   MetricsSnapshot snapshot{.pod = config.pod,
                            .commands = conduit->Stats(),
                            .keys = conduit->Keys(),
+                           .hosts = ListHosts(services),
                            .store = store->Stats(),
                            .started = services.started};
   if (const auto homes = store->ListHomes(); homes.ok()) {

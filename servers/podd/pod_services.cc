@@ -33,6 +33,23 @@ absl::Status TryToWrite(const std::string& folder) {
       fmt::format("cannot write to the data folder '{}': {}", folder, std::strerror(error)));
 }
 
+void AddCalls(const conduit::HostStatus& status, HostEntry* entry) {
+  entry->state = status.state;
+  entry->in_flight = status.in_flight;
+  entry->calls = status.calls;
+  entry->failures = status.failures;
+  entry->milliseconds = absl::ToDoubleMilliseconds(status.latency);
+}
+
+void AddLinks(const conduit::MuxHostLinks& links, HostEntry* entry) {
+  entry->version = links.software_version;
+  entry->links = static_cast<int64_t>(links.dialled + links.accepted);
+  if (links.link.connection == conduit::HostConnection::kNotKept) return;
+  entry->link = links.link.connection;
+  entry->link_since = links.link.since;
+  if (entry->link == conduit::HostConnection::kDisconnected) entry->reason = links.link.reason;
+}
+
 }  // namespace
 
 std::vector<std::string> Problems(const PodServices& pod) {
@@ -59,6 +76,27 @@ absl::StatusOr<PodStatus> StatusOf(const PodServices& pod) {
       .problems = Problems(pod),
       .hosts_from = pod.discovery == nullptr ? std::string() : HostsFrom(*pod.discovery),
   };
+}
+
+std::vector<HostEntry> ListHosts(const PodServices& pod) {
+  const conduit::Pods& pods = pod.conduit->pods();
+  const auto links =
+      pod.links == nullptr ? std::vector<conduit::MuxHostLinks>() : pod.links->Status();
+  std::vector<HostEntry> entries;
+  for (const auto& other : pods.All()) {
+    if (other->id == pods.own_id()) continue;
+    const auto called = pod.conduit->Hosts(other->id);
+    for (const std::string& host :
+         pod.links == nullptr ? other->hosts : pod.links->HostsOf(*other)) {
+      HostEntry& entry = entries.emplace_back(HostEntry{.pod = other->id, .host = host});
+      const auto status = std::ranges::find(called, host, &conduit::HostStatus::host);
+      if (status != called.end()) AddCalls(*status, &entry);
+      const auto link = std::ranges::find_if(
+          links, [&](const auto& one) { return one.pod == other->id && one.host == host; });
+      if (link != links.end()) AddLinks(*link, &entry);
+    }
+  }
+  return entries;
 }
 
 PingResult Ping(conduit::Conduit* conduit, const std::string& pod) {

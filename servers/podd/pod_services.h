@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "podkit/conduit/conduit.h"
 #include "podkit/conduit/discovery.h"
+#include "podkit/conduit/mux_transport.h"
 #include "podkit/store/store.h"
 #include "servers/common/admin_messages.h"
 
@@ -17,6 +18,7 @@ namespace podkit::servers {
 struct PodServices {
   store::Store* store = nullptr;
   conduit::Conduit* conduit = nullptr;
+  const conduit::MuxTransport* links = nullptr;   // Null: no other pod can be linked.
   const conduit::Discovery* discovery = nullptr;  // Null: hosts are those of the pods file.
   std::string data_folder;
   absl::Time started;
@@ -26,6 +28,9 @@ struct PodServices {
 std::vector<std::string> Problems(const PodServices& pod);
 
 absl::StatusOr<PodStatus> StatusOf(const PodServices& pod);
+
+// The hosts of every pod but the own one, by pod.
+std::vector<HostEntry> ListHosts(const PodServices& pod);
 
 // Calls one pod through the conduit.
 PingResult Ping(conduit::Conduit* conduit, const std::string& pod);

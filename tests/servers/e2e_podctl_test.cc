@@ -182,6 +182,37 @@ TEST_CASE("podctl answers for people and for scripts, from both pods", "[e2e][po
   CHECK_THAT(pods.Podctl({"pods"}).out, Catch::Contains("no: "));
 }
 
+TEST_CASE("podctl shows how the hosts of other pods are called and linked",
+          "[e2e][podctl][links]") {
+  for (const std::string way : {"links", "links-or-http", "http"}) {
+    INFO(way);
+    TwoPods pods({"--transport", way});
+    CHECK(pods.Podctl({"ping", "B"}).exit_code == 0);
+    const auto hosts = [&] {
+      return ValueOf(servers::FromJsonMember<std::vector<servers::HostEntry>>(
+          "hosts", pods.PodctlJson({"hosts"})));
+    };
+    const std::vector<servers::HostEntry> up = hosts();
+    REQUIRE(up.size() == 1);
+    CHECK(up[0].pod == "B");
+    CHECK(up[0].state == conduit::HostState::kUp);
+    CHECK(up[0].calls > 0);
+    CHECK(up[0].failures == 0);
+    if (way == "http") {
+      CHECK(up[0].link == conduit::HostConnection::kNotKept);
+      continue;
+    }
+    CHECK(up[0].link == conduit::HostConnection::kConnected);
+    CHECK(up[0].links > 0);
+    CHECK_THAT(pods.Podctl({"hosts"}).out, Catch::Contains("connected since "));
+    pods.Kill("B");
+    Eventually("A knows that B is gone",
+               [&] { return hosts()[0].link == conduit::HostConnection::kDisconnected; });
+    CHECK_FALSE(hosts()[0].reason.empty());
+    CHECK_THAT(pods.Podctl({"hosts"}).out, Catch::Contains("disconnected since "));
+  }
+}
+
 TEST_CASE("podctl looks into homes as far as the acting user may", "[e2e][podctl]") {
   TwoPods pods;
   pods.PodctlJson({"--as", "anna", "create", "work"});

@@ -20,6 +20,18 @@ TEST_CASE("Metrics are shown in the form that Prometheus reads", "[podd][metrics
                    .refused = 14,
                    .forgotten = 15,
                    .held = 16};
+  using conduit::HostConnection;
+  snapshot.hosts = {{.pod = "B",
+                     .host = "http://b1:1",
+                     .link = HostConnection::kConnected,
+                     .in_flight = 2,
+                     .calls = 21,
+                     .failures = 3},
+                    {.pod = "B",
+                     .host = "http://b2:1",
+                     .state = conduit::HostState::kEjected,
+                     .link = HostConnection::kDisconnected},
+                    {.pod = "C", .host = "http://c:1"}};
   snapshot.store.commits = 9;
   const std::string text = PodMetrics(snapshot).ToText();
   for (const char* line :
@@ -40,6 +52,13 @@ TEST_CASE("Metrics are shown in the form that Prometheus reads", "[podd][metrics
         "podkit_conduit_keyed_total{result=\"forgotten\"} 15\n",
         "podkit_conduit_keys_held 16\n",
         "# TYPE podkit_conduit_keyed_total counter\n",
+        "podkit_conduit_host_connected{pod=\"B\",host=\"http://b1:1\"} 1\n",
+        "podkit_conduit_host_connected{pod=\"B\",host=\"http://b2:1\"} 0\n",
+        "podkit_conduit_host_ejected{pod=\"B\",host=\"http://b1:1\"} 0\n",
+        "podkit_conduit_host_ejected{pod=\"B\",host=\"http://b2:1\"} 1\n",
+        "podkit_conduit_host_in_flight{pod=\"B\",host=\"http://b1:1\"} 2\n",
+        "podkit_conduit_host_calls_total{pod=\"B\",host=\"http://b1:1\"} 21\n",
+        "podkit_conduit_host_failed_total{pod=\"B\",host=\"http://b1:1\"} 3\n",
         "podkit_store_homes 4\n",
         "podkit_store_commits_total 9\n",
         "podkit_store_messages_pending 2\n",
@@ -49,6 +68,8 @@ TEST_CASE("Metrics are shown in the form that Prometheus reads", "[podd][metrics
         "# HELP podkit_store_homes "}) {
     CHECK_THAT(text, Catch::Contains(line));
   }
+  // Nobody keeps a connection to it.
+  CHECK_THAT(text, !Catch::Contains("connected{pod=\"C\""));
 }
 
 }  // namespace
