@@ -1,7 +1,6 @@
 // Calls that do not wait, calls that are stopped, and what travels with a call.
 #include <algorithm>
 #include <future>
-#include <latch>
 #include <map>
 #include <set>
 #include <stop_token>
@@ -12,19 +11,12 @@
 #include "podkit/conduit/client_errors.h"
 #include "running_calls.h"
 #include "two_pods.h"
+#include "waiting.h"
 
 namespace podkit::conduit {
 namespace {
 
 using podkit::testing::ValueOf;
-
-// Waits in its responder until the caller stops the call or the test lets it go.
-struct Wait {
-  static constexpr CommandInfo kInfo = {.name = "wait", .effect = Effect::kRead};
-  using Arguments = Nothing;
-  using Response = Nothing;
-  using Errors = ErrorList<>;
-};
 
 // A write, which must not happen twice.
 struct Add {
@@ -32,43 +24,6 @@ struct Add {
   using Arguments = Nothing;
   using Response = Nothing;
   using Errors = ErrorList<>;
-};
-
-// Serves Wait and notes how it went. Thread-safe.
-class Waiting {
- public:
-  void Serve(Conduit& conduit, const HandleOptions& options = {}) {
-    conduit.Handle<Wait>(
-        [this](const CallContext& context, const Nothing&) {
-          started_.count_down();
-          std::promise<void> stopped;
-          const std::stop_callback on_stop(context.stop, [&] {
-            stopped_ = true;
-            stopped.set_value();
-          });
-          if (context.stop.stop_possible()) stopped.get_future().wait();
-          return absl::OkStatus();
-        },
-        options);
-  }
-  void AwaitStart() { started_.wait(); }
-  bool stopped() const { return stopped_; }
-
- private:
-  std::latch started_{1};
-  std::atomic<bool> stopped_ = false;
-};
-
-// In process, with threads of the network's own.
-struct ThreadedBed {
-  LogLines log;
-  InProcessNetwork network{4};
-  Conduit a{PodsOf("A"), &network};
-  Conduit b{PodsOf("B"), &network, {.log = log.sink()}};
-  ThreadedBed() {
-    network.Connect("B", [this](const WireRequest& request) { return b.Receive(request); });
-  }
-  ~ThreadedBed() { network.Connect("B", {}); }
 };
 
 void ServeOrigin(Conduit& conduit, const std::string& origin) {

@@ -2,6 +2,7 @@
 #include "podkit/conduit/command.h"
 
 #include "cheese.h"
+#include "podkit/conduit/conduit.h"
 #include "tests/support/catch.h"
 
 namespace podkit::conduit {
@@ -56,6 +57,16 @@ static_assert(Command<EatCheez>);
 static_assert(Command<Echo>);
 static_assert(Command<Rename>);
 static_assert(!Command<Plain>);
+
+// Arguments have names: given by position, or to another command, they do not compile.
+template <typename C, typename... Given>
+concept CanCall =
+    requires(Conduit& conduit, const Given&... given) { conduit.Call<C>("B", given...); };
+static_assert(CanCall<EatCheez, EatCheez::Arguments>);
+static_assert(!CanCall<EatCheez, std::string, std::string>);
+static_assert(!CanCall<EatCheez, std::string>);
+static_assert(!CanCall<EatCheez, Rename::Arguments>);
+static_assert(CanCall<Echo, std::tuple<Bytes>>);
 static_assert(!Command<NoErrors>);
 static_assert(!Command<NoInfo>);
 static_assert(!Command<BadResponse>);

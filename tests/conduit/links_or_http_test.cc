@@ -2,7 +2,6 @@
 #include "podkit/conduit/links_or_http.h"
 
 #include <atomic>
-#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -10,20 +9,13 @@
 #include "linked_host.h"
 #include "podkit/conduit/batch.h"
 #include "podkit/conduit/clients.h"
+#include "waiting.h"
 
 namespace podkit::conduit {
 namespace {
 
 using podkit::testing::LoopbackServer;
 using podkit::testing::ValueOf;
-
-// Lasts until its caller stops it.
-struct Wait {
-  static constexpr CommandInfo kInfo = {.name = "wait", .effect = Effect::kRead};
-  using Arguments = Nothing;
-  using Response = Nothing;
-  using Errors = ErrorList<>;
-};
 
 // A host of pod B from before links.
 class HttpHost {
@@ -33,12 +25,7 @@ class HttpHost {
       ++counted_;
       return absl::OkStatus();
     });
-    conduit_.Handle<Wait>([this](const CallContext& context, const Nothing&) {
-      waits_ = true;
-      while (!context.stop.stop_requested()) std::this_thread::yield();
-      waits_ = false;
-      return absl::OkStatus();
-    });
+    waiting.Serve(conduit_);
     server_ =
         std::make_unique<LoopbackServer>([this](const podkit::testing::LoopbackRequest& request) {
           return Mount(conduit_, request);
@@ -48,11 +35,11 @@ class HttpHost {
   std::string url() const { return server_->address(); }
   uint16_t port() const { return server_->port(); }
   int counted() const { return counted_; }
-  bool waits() const { return waits_; }
+
+  Waiting waiting;
 
  private:
   std::atomic<int> counted_ = 0;
-  std::atomic<bool> waits_ = false;
   HttpTransport transport_;
   Conduit conduit_{PodsOf("B"), &transport_, {.meet_hosts = false}};
   std::unique_ptr<LoopbackServer> server_;
@@ -117,10 +104,10 @@ TEST_CASE("A host that does not know links is waited for, called in batches and 
   CHECK(old.counted() == 3);
   std::stop_source stop;
   auto wait = a.conduit.CallAsync<Wait>("B", {}, {}, {.stop = stop.get_token()});
-  while (!old.waits()) std::this_thread::yield();
+  old.waiting.AwaitStart();
   stop.request_stop();
   CHECK(OutcomeOf(wait.get().status()) == Outcome::kCancelled);
-  while (old.waits()) std::this_thread::yield();
+  while (!old.waiting.stopped()) std::this_thread::yield();
 }
 
 TEST_CASE("A host that learns links is called over them", "[conduit][links_or_http]") {
