@@ -8,7 +8,6 @@
 #include "podkit/conduit/gather.h"
 
 namespace podkit::conduit::simulation {
-namespace {
 
 Shape::Arguments ArgumentsOf(const PlannedCall& call, int64_t operation) {
   return {.operation = operation,
@@ -16,8 +15,6 @@ Shape::Arguments ArgumentsOf(const PlannedCall& call, int64_t operation) {
           .takes = call.takes,
           .reply_bytes = static_cast<int64_t>(call.bytes)};
 }
-
-}  // namespace
 
 CallRecord Calls::RecordOf(const Host& host, const std::string& pod, const PlannedCall& call) {
   return {.from = host.pod(),
@@ -46,17 +43,20 @@ CallOptions Calls::OptionsOf(const PlannedCall& call, int64_t number, int64_t op
   return options;
 }
 
-void Calls::Cancel(const PlannedCall& call, int64_t number, CallOptions& options) {
+void Calls::Cancel(const PlannedCall& call, std::vector<int64_t> numbers, CallOptions& options) {
   if (call.cancel_after == absl::InfiniteDuration()) return;
   std::stop_source stop;
   options.stop = stop.get_token();
-  around_.scheduler->At(around_.scheduler->Now() + call.cancel_after, [this, number, stop] {
-    CallRecord& record = around_.ledger.call(number);
-    if (record.ends > 0) return;
-    record.stopped = around_.scheduler->Now();
-    around_.log.Add(record.stopped, "cancels", record.from, record.to, number);
-    std::stop_source(stop).request_stop();
-  });
+  around_.scheduler->At(
+      around_.scheduler->Now() + call.cancel_after, [this, numbers = std::move(numbers), stop] {
+        if (around_.ledger.call(numbers.front()).ends > 0) return;
+        for (const int64_t number : numbers) {
+          CallRecord& record = around_.ledger.call(number);
+          record.stopped = around_.scheduler->Now();
+          around_.log.Add(record.stopped, "cancels", record.from, record.to, number);
+        }
+        std::stop_source(stop).request_stop();
+      });
 }
 
 template <Command C>
@@ -67,7 +67,7 @@ void Calls::Start(Host& host, const std::string& pod, const PlannedCall& call, C
   const int64_t number = around_.ledger.NewCall(std::move(record));
   around_.log.Add(around_.scheduler->Now(), "calls", host.address(), pod, number);
   CallOptions options = OptionsOf(call, number, operation);
-  Cancel(call, number, options);
+  Cancel(call, {number}, options);
   const auto payload = options.reply_payload;
   host.conduit().Start<C>(pod, {}, ArgumentsOf(call, operation), options,
                           [this, number, memory, payload,
@@ -91,6 +91,7 @@ void Calls::Make(Host& host, size_t planned, bool must_succeed) {
   }
   const bool stranger = host.identity().impostor;
   if (call.fan_out > 0 && !stranger) return StartGather(host, call, must_succeed);
+  if (call.batch > 0 && !stranger) return StartBatch(host, pod, call, must_succeed);
   CallRecord record = RecordOf(host, pod, call);
   // Where hosts are not met nobody knows whether a key may be used again while its call runs.
   record.must_succeed = must_succeed && (around_.plan.meet_hosts || !call.with_key);

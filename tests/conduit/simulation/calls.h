@@ -13,6 +13,8 @@
 
 namespace podkit::conduit::simulation {
 
+Shape::Arguments ArgumentsOf(const PlannedCall& call, int64_t operation);
+
 class Calls {
  public:
   explicit Calls(Surroundings* around) : around_(*around) {}
@@ -35,10 +37,16 @@ class Calls {
 
   CallRecord RecordOf(const Host& host, const std::string& pod, const PlannedCall& call);
   CallOptions OptionsOf(const PlannedCall& call, int64_t number, int64_t operation);
-  void Cancel(const PlannedCall& call, int64_t number, CallOptions& options);
+  // Plans the cancel of the calls with these numbers, which are one for the conduit.
+  void Cancel(const PlannedCall& call, std::vector<int64_t> numbers, CallOptions& options);
   template <Command C>
   void Start(Host& host, const std::string& pod, const PlannedCall& call, CallRecord record);
   void StartGather(Host& host, const PlannedCall& call, bool must_succeed);
+  struct BatchUnderWay;
+  void StartBatch(Host& host, const std::string& pod, const PlannedCall& call, bool must_succeed);
+  void AddTo(BatchUnderWay& under_way, const PlannedCall& item, CallRecord record);
+  template <Command C>
+  void AddTo(BatchUnderWay& under_way, const PlannedCall& item, CallRecord record);
   void Ended(int64_t number, const absl::StatusOr<Shape::Response>& result);
 
   Surroundings& around_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <tuple>
 
@@ -25,11 +26,13 @@ struct Shape {
     int64_t operation = 0;  // The same for a call and for another one that repeats it with its key.
     int64_t how = 0;
     absl::Duration takes;
-    int64_t reply_bytes = 0;  // Of the payload.
+    int64_t reply_bytes = 0;       // Of the payload.
+    std::optional<int64_t> after;  // In a batch: the execution of the call before it.
     static constexpr auto Fields() {
       return std::make_tuple(Required("operation", &Arguments::operation),
                              Required("how", &Arguments::how), Required("takes", &Arguments::takes),
-                             Required("reply_bytes", &Arguments::reply_bytes));
+                             Required("reply_bytes", &Arguments::reply_bytes),
+                             Optional("after", &Arguments::after));
     }
   };
   struct Response {

@@ -73,7 +73,10 @@ void Host::Listen() {
   links_->Serve([this](ReceivedCall call) { conduit_->Answer(std::move(call)); });
   const auto receive = [this](const WireRequest& request) {
     if (identity_.on_request) identity_.on_request(request);
-    return conduit_->Receive(request);
+    WireReply reply = conduit_->Receive(request);
+    // Who crashed meanwhile sends nothing: what comes instead is nobody's answer.
+    if (!alive_) return WireReply{.status = 503};
+    return reply;
   };
   StreamAcceptor accept = links_->Acceptor();
   if (identity_.overhear) accept = identity_.overhear(std::move(accept));
@@ -134,6 +137,7 @@ int64_t Host::Enter(Kind kind, const CallContext& context, const Shape::Argument
                       .caller = context.caller->id,
                       .pod = pod(),
                       .host = address(),
+                      .after = arguments.after.value_or(-1),
                       .impostor = identity_.impostor,
                       .how = static_cast<How>(arguments.how),
                       .began = now,

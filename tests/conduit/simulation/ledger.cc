@@ -155,12 +155,26 @@ class Verdict {
       if (execution->stopped_before) Object(i, "was begun after its cancel had come");
       if (execution->time_left <= absl::ZeroDuration()) Object(i, "was begun too late");
       if (execution->time_left > call.timeout) Object(i, "was given more time than it had");
+      CheckFollows(i, *execution);
     }
     if (call.kind < Kind::kWrite || by_call_[i].size() <= 1) return;
     // A responder that failed may have run in vain, and runs again if its answer was lost.
     const bool may_run_again = call.with_key && call.kind != Kind::kWrite &&
                                (call.how == How::kUndeclaredError || call.how == How::kThrow);
     if (!may_run_again) Object(i, fmt::format("was executed {} times", by_call_[i].size()));
+  }
+
+  // What uses the answer of another call comes after the execution that made it.
+  void CheckFollows(size_t i, const Execution& execution) {
+    const int64_t follows = ledger_.calls[i].follows;
+    if (follows < 0) return;
+    const auto after = static_cast<size_t>(execution.after);
+    const bool known = execution.after >= 0 && after < ledger_.executions.size();
+    if (!known || ledger_.executions[after].call != follows) {
+      Object(i, "was executed with another answer than that of the call before it");
+    } else if (ledger_.executions[after].ended > execution.began) {
+      Object(i, "was executed before the call whose answer it uses");
+    }
   }
 
   // What was asked for under one key, by however many calls, happened once where its answer is.

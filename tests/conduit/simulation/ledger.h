@@ -32,6 +32,7 @@ struct CallRecord {
   absl::Duration timeout;
   absl::Time stopped = absl::InfiniteFuture();  // By its caller, while it ran.
   bool in_gather = false;                       // Which may cancel it.
+  int64_t follows = -1;                         // In a batch: the call whose answer it uses.
 
   int ends = 0;
   absl::Time ended;
@@ -50,6 +51,7 @@ struct Execution {
   std::string pod;
   std::string host;
   std::string answers;    // Where the answer is kept; "": nowhere.
+  int64_t after = -1;     // The execution that it was told to follow.
   bool impostor = false;  // By somebody without keys.
   How how = How::kOk;
   absl::Time began;

@@ -109,6 +109,26 @@ TEST_CASE("The judge compares an outcome with what was executed", "[simulation]"
   CHECK(books.Objection() == objection);
 }
 
+TEST_CASE("The judge wants a call that uses an answer to come after it", "[simulation]") {
+  Books books;
+  books.ledger.NewCall(books.call());
+  books.ledger.calls[1].follows = 0;
+  books.ledger.calls[1].operation = 8;
+  books.ledger.calls[1].execution = 1;
+  Execution& execution = books.ExecuteAgain();
+  execution.call = 1;
+  execution.operation = 8;
+  execution.after = 0;
+  execution.began = kNow + absl::Seconds(2);
+  CHECK(books.Objection().empty());
+  execution.began = kNow + absl::Milliseconds(1900);
+  CHECK(books.Objection() == "was executed before the call whose answer it uses");
+  execution.after = -1;
+  CHECK(books.Objection() == "was executed with another answer than that of the call before it");
+  execution.after = 1;
+  CHECK(books.Objection() == "was executed with another answer than that of the call before it");
+}
+
 TEST_CASE("The judge lets a write happen once", "[simulation]") {
   Books books;
   SECTION("for one call") {

@@ -131,6 +131,13 @@ PlannedCall CallOf(Dice& dice, const Plan& plan) {
     call.fan_out = dice.Between(size_t{1}, size_t{4});
     call.first = dice.Below(call.fan_out + 1);
   }
+  if (call.fan_out == 0 && dice.Throw(0.15)) {
+    call.bytes = 0;
+    call.batch = dice.Between(size_t{1}, size_t{4});
+    call.batch_how = dice.Below(call.batch);
+    call.chained = dice.Throw(0.5);
+    call.takes /= 2;
+  }
   return call;
 }
 
@@ -138,7 +145,7 @@ PlannedCall CallOf(Dice& dice, const Plan& plan) {
 std::optional<PlannedCall> RepeatOf(Dice& dice, const Plan& plan) {
   const size_t original = dice.Below(plan.calls.size());
   PlannedCall call = plan.calls[original];
-  if (!call.with_key || call.repeats) return std::nullopt;
+  if (!call.with_key || call.repeats || call.batch > 0) return std::nullopt;
   call.repeats = original;
   call.at += dice.Throw(0.3) ? absl::ZeroDuration() : dice.UpTo(absl::Seconds(3));
   call.cancel_after = absl::InfiniteDuration();

@@ -40,6 +40,9 @@ struct PlannedCall {
   std::optional<size_t> repeats;  // An earlier call: the same operation and key again.
   size_t fan_out = 0;             // A gather of so many calls; and it ends after so many successes.
   size_t first = 0;
+  size_t batch = 0;      // So many calls in one batch, of this kind and those behind it.
+  size_t batch_how = 0;  // The first of them whose responder ends as `how` says.
+  bool chained = false;  // Each but the first uses the answer of the one before it.
 };
 
 struct PlannedFault {

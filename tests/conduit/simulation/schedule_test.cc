@@ -30,6 +30,9 @@ TEST_CASE("Seeds bring everything that can happen", "[simulation]") {
   int cancels = 0;
   int repeats = 0;
   int gathers = 0;
+  int batches = 0;
+  int chains = 0;
+  int parts_held = 0;
   int impostors = 0;
   int calm = 0;
   for (uint64_t seed = 1; seed <= 500; ++seed) {
@@ -46,13 +49,19 @@ TEST_CASE("Seeds bring everything that can happen", "[simulation]") {
       cancels += call.cancel_after < absl::InfiniteDuration() ? 1 : 0;
       repeats += call.repeats ? 1 : 0;
       gathers += call.fan_out > 0 ? 1 : 0;
+      batches += call.batch > 0 ? 1 : 0;
+      chains += call.batch > 1 && call.chained ? 1 : 0;
+      parts_held += call.batch_how > 0 && call.how == How::kHeldElsewhere ? 1 : 0;
     }
   }
   CHECK(wires.size() == 4);
   CHECK(kinds.size() == 6);
   CHECK(hows.size() == 5);
   CHECK(faults.size() == 7);
-  for (const int count : {cancels, repeats, gathers, impostors, calm}) CHECK(count > 40);
+  for (const int count : {cancels, repeats, gathers, batches, chains, impostors, calm}) {
+    CHECK(count > 40);
+  }
+  CHECK(parts_held > 10);
 }
 
 }  // namespace
