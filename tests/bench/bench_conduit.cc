@@ -22,6 +22,7 @@
 #include "podkit/conduit/in_process.h"
 #include "servers/http/http_server.h"
 #include "tests/bench/load.h"
+#include "tests/bench/mixed_bench.h"
 #include "tests/bench/stream_bench.h"
 #include "tests/conduit/cheese.h"
 
@@ -244,5 +245,6 @@ int main(int argc, char** argv) {
                                          : podkit::bench::Plan{7, std::chrono::milliseconds(400)};
   const auto bare = podkit::bench::BenchInProcess(plan);
   podkit::bench::BenchHttp(plan, bare);
+  podkit::bench::RunMixedBench(quick);
   podkit::bench::RunStreamBench(quick);
 }

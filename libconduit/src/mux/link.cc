@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "fmt/format.h"
+#include "outcome.h"
 #include "podkit/conduit/error.h"
 
 namespace podkit::conduit::internal {
