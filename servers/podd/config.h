@@ -29,11 +29,11 @@ struct PoddConfig : ServingConfig {
   PoddConfig() : ServingConfig{.listen = {.port = 8201}, .data = "podkit-data", .threads = 8} {}
 
   std::string pod = "A";
-  std::string pods_file;          // Empty: this pod is alone.
-  std::string hosts_from;         // A file or a URL; empty: the hosts are those of the pods file.
-  std::string users_file;         // Empty: nobody lives here.
-  std::string token_file;         // By default operator.token in the data folder.
-  std::string record;             // A file; empty: nothing is recorded.
+  std::string pods_file;   // Empty: this pod is alone.
+  std::string hosts_from;  // A file or a URL; empty: the hosts are those of the pods file.
+  std::string users_file;  // Empty: nobody lives here.
+  std::string token_file;  // By default operator.token in the data folder.
+  std::string record;      // A file; empty: nothing is recorded.
   // At least one; with both, each host over links if it knows them. Both are answered anyway.
   bool calls_over_links = false;
   bool calls_over_http = true;

@@ -229,10 +229,10 @@ void HostSet::SetLink(std::string_view host, const HostLink& link) {
     const HostLink before = std::exchange(known.link, link);
     const bool connected = link.connection == HostConnection::kConnected;
     const bool was_down = before.connection == HostConnection::kDisconnected;
-    state_->Note(connected ? HostEvent::Kind::kConnected : HostEvent::Kind::kDisconnected, known,
-                 link.since, link.reason,
-                 connected && was_down ? DowntimeSince(before.since, link.since)
-                                       : absl::ZeroDuration());
+    state_->Note(
+        connected ? HostEvent::Kind::kConnected : HostEvent::Kind::kDisconnected, known, link.since,
+        link.reason,
+        connected && was_down ? DowntimeSince(before.since, link.since) : absl::ZeroDuration());
   }
   state_->Tell();
 }

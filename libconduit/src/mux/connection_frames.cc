@@ -261,7 +261,8 @@ absl::Status MuxConnection::OnGoAway(const Frame& frame) {
   for (const uint64_t id : CallsOutBeyond(frame.id)) {
     const auto entry = calls_out_.find(id);
     output_.DropBody(id);
-    Report(id, entry->second, Outcome::kNotExecuted, "it takes no more calls", {.going_away = true});
+    Report(id, entry->second, Outcome::kNotExecuted, "it takes no more calls",
+           {.going_away = true});
     EraseCallOut(entry);
   }
   return CountNoise();

@@ -46,8 +46,8 @@ struct HostStatus {
 
 struct HostEvent {
   enum class Kind {
-    kAdded,         // The pod has this host now.
-    kRemoved,       // It has not any more.
+    kAdded,    // The pod has this host now.
+    kRemoved,  // It has not any more.
     // There is a connection to it that takes calls, when there was none; `downtime`: since it was
     // disconnected, 0 if it never was; `reason`: who dialled, and the version that it runs.
     kConnected,
@@ -77,8 +77,7 @@ struct podkit::conduit::EnumNames<podkit::conduit::HostState> {
 
 template <>
 struct podkit::conduit::EnumNames<podkit::conduit::HostConnection> {
-  static constexpr std::array kNames = {
-      std::pair{HostConnection::kNotKept, "not kept"},
-      std::pair{HostConnection::kConnected, "connected"},
-      std::pair{HostConnection::kDisconnected, "disconnected"}};
+  static constexpr std::array kNames = {std::pair{HostConnection::kNotKept, "not kept"},
+                                        std::pair{HostConnection::kConnected, "connected"},
+                                        std::pair{HostConnection::kDisconnected, "disconnected"}};
 };
