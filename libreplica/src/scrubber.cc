@@ -85,16 +85,17 @@ absl::Time Scrubber::Impl::Step() {
     Save();
     state = this->state();
   }
-  const auto next = core_.catalog->Next(state.after);
-  if (!next.ok()) {
-    core_.options.log(fmt::format("scrub: {}", next.status().ToString()));
+  auto found = core_.catalog->Next(state.after);
+  if (!found.ok()) {
+    core_.options.log(fmt::format("scrub: {}", found.status().ToString()));
     return now + kRetryAfter;
   }
-  if (!*next) {
+  const std::optional<std::pair<std::string, CatalogEntry>> next = *std::move(found);
+  if (!next) {
     EndPass(now);
-    return now + options_.interval - (now - this->state().report.began);
+    return state.report.began + options_.interval;
   }
-  const auto& [key, entry] = **next;
+  const auto& [key, entry] = *next;
   const auto name = NameOfKey(key);
   absl::StatusOr<ChunkDamage> damage = ChunkDamage::kNone;
   if (name) damage = Check(*name, key);
