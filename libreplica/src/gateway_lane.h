@@ -57,7 +57,7 @@ class GatewayLane {
   size_t tasks_ ABSL_GUARDED_BY(mutex_) = 0;
   GatewayHealth health_ ABSL_GUARDED_BY(mutex_);
   absl::Time aside_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  WorkerPool pool_;  // Its tasks use all of the above.
+  podkit::WorkerPool pool_;  // Its tasks use all of the above.
 };
 
 }  // namespace podkit::replica

@@ -122,7 +122,7 @@ class StatementUse {
 
 struct Database::State {
   FileLabel file;
-  std::optional<SQLite::Database> connection;
+  std::unique_ptr<SQLite::Database> connection;  // From Open on.
   // By text. Declared after the connection, which must be closed last.
   std::map<std::string, SQLite::Statement, std::less<>> statements;
 
@@ -150,7 +150,8 @@ struct Database::State {
 
   void Connect(Mode mode) {
     const int flags = mode == Mode::kReadOnly ? SQLite::OPEN_READONLY : SQLite::OPEN_READWRITE;
-    connection.emplace(file.path, flags | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs);
+    connection =
+        std::make_unique<SQLite::Database>(file.path, flags | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs);
     sqlite3_extended_result_codes(connection->getHandle(), 1);
     sqlite3_db_config(connection->getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     connection->exec(kSettings);
