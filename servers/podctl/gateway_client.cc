@@ -24,12 +24,12 @@ absl::StatusOr<std::unique_ptr<replica::ReplicaClient>> ConnectGateway(const Set
         fmt::format("gateway '{}': {}", gateway.id, std::string(public_key.status().message())));
   }
   PODKIT_RETURN_IF_ERROR(CheckCaFile("gateway", gateway.id, gateway.ca_file));
-  PODKIT_ASSIGN_OR_RETURN(auto key, servers::ReadSigningKey(gateway.key_file));
+  PODKIT_ASSIGN_OR_RETURN(const auto key, servers::ReadSigningKey(gateway.key_file));
   auto client = replica::ReplicaClient::Create({.url = gateway.url,
                                                 .gateway = gateway.id,
                                                 .gateway_key = *public_key,
                                                 .writer = gateway.writer,
-                                                .key = std::move(key),
+                                                .key = key,
                                                 .sign_reads = gateway.sign_reads,
                                                 .ca_file = gateway.ca_file,
                                                 .max_chunk_bytes = kMaxChunkBytes});

@@ -106,7 +106,7 @@ absl::Status TakeNumbers(const ReplicadSettings& settings, ReplicadConfig* confi
   PODKIT_RETURN_IF_ERROR(TakeNumber("scrub-bytes-per-second", settings.scrub_bytes_per_second, 0,
                                     &config->scrub_bytes_per_second, kMost));
   PODKIT_RETURN_IF_ERROR(TakeNumber("scrub-interval-hours", settings.scrub_interval_hours, 1,
-                                    &config->scrub_interval_hours, 24 * 366));
+                                    &config->scrub_interval_hours, int64_t{24} * 366));
   PODKIT_RETURN_IF_ERROR(TakeNumber("io-threads", settings.io_threads, 1, &config->io_threads, 64));
   if (config->max_chunk_bytes > config->memory_bytes) {
     return WrongFlag("memory-bytes", "must have room for a chunk of --max-chunk-bytes");
