@@ -6,6 +6,8 @@ namespace {
 void AddStore(const MetricsSnapshot& snapshot, MetricFamilies* to) {
   const store::StoreStats& store = snapshot.store;
   to->Gauge("store_homes", "Homes on this pod").Add(snapshot.homes);
+  to->Gauge("store_homes_being_purged", "Homes that go when everybody is told")
+      .Add(store.homes_being_purged);
   to->Gauge("store_open_files", "User files that are open").Add(store.open_files);
   to->Counter("store_reads_total", "Read transactions").Add(store.reads);
   to->Counter("store_writes_total", "Committed writes").Add(store.writes);
@@ -14,6 +16,15 @@ void AddStore(const MetricsSnapshot& snapshot, MetricFamilies* to) {
       .Add(store.messages_delivered);
   to->Counter("store_messages_failed_total", "Deliveries that failed and are repeated")
       .Add(store.messages_failed);
+  to->Counter("store_shares_compared_total", "Shares compared with what their other side has")
+      .Add(store.shares_compared);
+  const store::HealedShares& healed = store.shares_healed;
+  to->Counter("store_shares_healed_total", "Shares whose sides differed, by what was done")
+      .Add(healed.invited_again, {{"remedy", "invited_again"}})
+      .Add(healed.asked_anew, {{"remedy", "asked_anew"}})
+      .Add(healed.replied_again, {{"remedy", "replied_again"}})
+      .Add(healed.removed, {{"remedy", "removed"}})
+      .Add(healed.withdrawn, {{"remedy", "withdrawn"}});
   to->Gauge("store_messages_pending", "Messages that wait for delivery")
       .Add(snapshot.pending_messages);
   to->Gauge("store_messages_oldest_seconds", "Age of the oldest message that waits")

@@ -33,6 +33,10 @@ TEST_CASE("Metrics are shown in the form that Prometheus reads", "[podd][metrics
                      .link = HostConnection::kDisconnected},
                     {.pod = "C", .host = "http://c:1"}};
   snapshot.store.commits = 9;
+  snapshot.store.homes_being_purged = 20;
+  snapshot.store.shares_compared = 21;
+  snapshot.store.shares_healed = {
+      .invited_again = 22, .asked_anew = 23, .replied_again = 24, .removed = 25, .withdrawn = 26};
   const std::string text = PodMetrics(snapshot).ToText();
   for (const char* line :
        {"podkit_http_responses_total{class=\"4xx\"} 7\n",
@@ -60,6 +64,13 @@ TEST_CASE("Metrics are shown in the form that Prometheus reads", "[podd][metrics
         "podkit_conduit_host_calls_total{pod=\"B\",host=\"http://b1:1\"} 21\n",
         "podkit_conduit_host_failed_total{pod=\"B\",host=\"http://b1:1\"} 3\n",
         "podkit_store_homes 4\n",
+        "podkit_store_homes_being_purged 20\n",
+        "podkit_store_shares_compared_total 21\n",
+        "podkit_store_shares_healed_total{remedy=\"invited_again\"} 22\n",
+        "podkit_store_shares_healed_total{remedy=\"asked_anew\"} 23\n",
+        "podkit_store_shares_healed_total{remedy=\"replied_again\"} 24\n",
+        "podkit_store_shares_healed_total{remedy=\"removed\"} 25\n",
+        "podkit_store_shares_healed_total{remedy=\"withdrawn\"} 26\n",
         "podkit_store_commits_total 9\n",
         "podkit_store_messages_pending 2\n",
         "podkit_store_messages_oldest_seconds 1.5\n",
