@@ -293,8 +293,10 @@ TEST_CASE("LinkPool ends calls at their deadline and at their caller's stop", "[
   End b(PodsOf("B", {}, {}));
   const std::string url = Url(b.Serve());
   End a(PodsOf("A", {}, {url}));
+  REQUIRE(a.Call("B", url, "w") ==
+          "A said w");  // The time is for the call alone, not for its dial.
   b.keep = true;
-  const absl::Status late = a.Start("B", url, "x", absl::Milliseconds(30)).get().status();
+  const absl::Status late = a.Start("B", url, "x", absl::Milliseconds(300)).get().status();
   CHECK(OutcomeOf(late) == Outcome::kTimedOut);
   std::stop_source stop;
   auto call = a.Start("B", url, "y", absl::Seconds(20), stop.get_token());
