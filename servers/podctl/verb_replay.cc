@@ -66,8 +66,10 @@ absl::Status RunReplay(Session& session, const ReplayFlags& flags) {
   // Nobody else is on it, so nothing leaves this process.
   conduit::InProcessNetwork network;
   conduit::Conduit own(std::move(pods), &network);
-  PODKIT_ASSIGN_OR_RETURN(const auto store,
-                          store::Store::Open({.folder = flags.data}, users, &own, flags.id));
+  PODKIT_ASSIGN_OR_RETURN(
+      const auto store,
+      store::Store::Open({.folder = flags.data, .reconcile_period = absl::ZeroDuration()}, users,
+                         &own, flags.id));
   PODKIT_ASSIGN_OR_RETURN(const conduit::Replayed replayed, conduit::Replay(flags.recording, own));
   if (session.json()) {
     session.Print(ReplayJson(replayed));
