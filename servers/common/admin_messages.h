@@ -201,6 +201,15 @@ struct Acceptance {
   }
 };
 
+// That a home is to go for ever.
+struct PurgeConfirmation {
+  std::string confirm;  // The uid once more.
+
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Required("confirm", &PurgeConfirmation::confirm));
+  }
+};
+
 struct Move {
   std::string collection;  // In the same home.
   std::string name;        // There; empty: the same.

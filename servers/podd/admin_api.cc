@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/time/clock.h"
 #include "common/status_macros.h"
+#include "common/text.h"
 #include "servers/common/operator_token.h"
 #include "servers/common/request_check.h"
 #include "servers/common/status_to_http.h"
@@ -84,6 +86,18 @@ AdminAnswer ListMessages(const AdminCall& call) {
                        .last_error = message.last_error});
   }
   return Member("messages", entries);
+}
+
+AdminAnswer ReconcileShares(const AdminCall& call) {
+  constexpr int64_t kHomes = 100;
+  constexpr int64_t kMostHomes = 1000;
+  const std::string homes = call.Query("homes");
+  const auto number = homes.empty() ? std::optional<int64_t>(kHomes) : ParseNumber(homes);
+  if (!number || *number < 1 || *number > kMostHomes) {
+    return store::MakeError(store::InvalidRequest{},
+                            fmt::format("homes: give 1 to {}", kMostHomes));
+  }
+  return Value(call.store().ReconcileShares(call.Query("after"), *number));
 }
 
 AdminAnswer ListHomes(const AdminCall& call) { return Member("homes", call.store().ListHomes()); }
@@ -349,6 +363,19 @@ AdminAnswer CollectOrphans(const AdminCall& call) {
   return Value(call.store().CollectOrphans(call.Param("home")));
 }
 
+// The operator's alone: no parameter names somebody in whose name.
+AdminAnswer PurgeHome(const AdminCall& call) {
+  PODKIT_ASSIGN_OR_RETURN(const auto confirmation, call.Body<PurgeConfirmation>());
+  if (confirmation.confirm != call.Param("home")) {
+    return store::MakeError(store::InvalidRequest{},
+                            fmt::format("confirm: give the uid '{}' once more: the home goes for "
+                                        "ever, and nothing was done yet",
+                                        call.Param("home")));
+  }
+  PODKIT_ASSIGN_OR_RETURN(const auto purged, call.store().PurgeHome(call.Param("home")));
+  return Value(purged, purged.gone ? 200 : 202);
+}
+
 struct AdminRoute {
   std::string_view method;
   std::string_view path;  // Below kAdminPath.
@@ -365,10 +392,12 @@ constexpr AdminRoute kRoutes[] = {
     {"GET", "/users", ListUsers},
     {"GET", "/groups", ListGroups},
     {"GET", "/messages", ListMessages},
+    {"POST", "/reconcile-shares", ReconcileShares, "actor after homes"},
     {"GET", "/homes", ListHomes},
     {"GET", "/homes/{home}", GetHome},
     {"POST", "/homes/{home}/check", CheckHome},
     {"POST", "/homes/{home}/collect-orphans", CollectOrphans},
+    {"POST", "/homes/{home}/purge", PurgeHome, ""},
     {"GET", "/homes/{home}/token", GetHomeToken},
     {"GET", "/homes/{home}/changes", GetHomeChanges, "actor since depth"},
     {"GET", "/homes/{home}/invitations", ListInvitations},

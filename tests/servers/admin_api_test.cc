@@ -258,5 +258,55 @@ TEST_CASE("The pod is described with its users, homes and pods", "[podd][admin]"
   CHECK(pod.Send("POST", "/pods/B/ping").status == 404);
 }
 
+TEST_CASE("The operator has shares compared, some homes at a time", "[podd][admin]") {
+  Pod pod;
+  pod.Send("GET", "/homes/ann/collections");
+  CHECK(pod.Send("POST", "/reconcile-shares?homes=1").body ==
+        R"({"homes":1,"shares":0,"in_flight":0,"unknown":0,"calls":0,"healed":{"invited_again":0,)"
+        R"("asked_anew":0,"replied_again":0,"removed":0,"withdrawn":0},"problems":[],)"
+        R"("next":"ann"})");
+  CHECK_THAT(pod.Send("POST", "/reconcile-shares").body,
+             Catch::Contains(R"({"homes":1,)") && Catch::Contains(R"("next":""})"));
+  CHECK_THAT(pod.Send("POST", "/reconcile-shares?after=ann").body,
+             Catch::Contains(R"({"homes":0,)") && Catch::Contains(R"("next":""})"));
+  for (const char* homes : {"0", "-1", "x", "1001"}) {
+    CAPTURE(homes);
+    const auto refused = pod.Send("POST", std::string("/reconcile-shares?homes=") + homes);
+    CHECK(refused.status == 400);
+    CHECK_THAT(refused.body, Catch::Contains("homes: give 1 to 1000"));
+  }
+}
+
+TEST_CASE("The operator purges a home when its uid is said twice", "[podd][admin]") {
+  Pod pod;
+  pod.Send("GET", "/homes/ann/collections");
+  const auto purge = [&](const std::string& uid, const std::string& confirm) {
+    return pod.Send("POST", "/homes/" + uid + "/purge",
+                    conduit::ToJson(PurgeConfirmation{confirm}));
+  };
+  CHECK_THAT(purge("ann", "an").body, Catch::Contains("confirm: give the uid 'ann' once more"));
+  CHECK(purge("ann", "bob").status == 400);
+  CHECK(pod.Send("POST", "/homes/ann/purge").status == 400);
+  CHECK(purge("bob", "bob").status == 404);
+  const auto in_a_name = pod.SendAs("bob", "POST", "/homes/ann/purge", R"({"confirm":"ann"})");
+  CHECK(in_a_name.status == 400);
+  CHECK_THAT(in_a_name.body, Catch::Contains("this request takes none"));
+  CHECK_THAT(pod.Send("GET", "/homes").body, Catch::Contains(R"("uid":"ann")"));
+  // A thread of the store may hold it for a moment; then it is that thread's to end it.
+  auto purged = purge("ann", "ann");
+  for (const absl::Time end = absl::Now() + absl::Seconds(30); purged.status == 202;) {
+    CHECK(purged.body == R"({"gone":false,"messages":0})");
+    REQUIRE(absl::Now() < end);
+    purged = purge("ann", "ann");
+  }
+  if (purged.status == 200) {
+    CHECK(purged.body == R"({"gone":true,"messages":0})");
+  } else {
+    CHECK(ErrorClassOf(purged) == "NoSuchHome");
+  }
+  CHECK(pod.Send("GET", "/homes").body == R"({"homes":[]})");
+  CHECK(purge("ann", "ann").status == 404);
+}
+
 }  // namespace
 }  // namespace podkit::servers

@@ -11,6 +11,7 @@
 #include "tests/servers/podctl_alone.h"
 #include "tests/servers/two_pods.h"
 #include "tests/support/catch.h"
+#include "tests/support/loopback_server.h"
 
 namespace podkit::testing {
 namespace {
@@ -161,6 +162,7 @@ TEST_CASE("podctl answers for people and for scripts, from both pods", "[e2e][po
       {"search", "work"}, {"export", "work"}, {"token"},
       {"token", "work"},  {"changes"},        {"changes", "work"},
       {"shares", "work"}, {"invitations"},    {"notifications"},
+      {"reconcile"},
   };
   for (const char* pod : {"A", "B"}) {
     for (auto arguments : verbs) {
@@ -211,6 +213,99 @@ TEST_CASE("podctl shows how the hosts of other pods are called and linked",
     CHECK_FALSE(hosts()[0].reason.empty());
     CHECK_THAT(pods.Podctl({"hosts"}).out, Catch::Contains("disconnected since "));
   }
+}
+
+// Asks until the home is gone: whether the last one heard it, or that it has been for a while.
+void PurgeToTheEnd(const TwoPods& pods, const std::string& home) {
+  const std::string gone = "the home of '" + home + "' is gone\n";
+  Eventually("the home is gone", [&] {
+    const auto result = pods.Podctl({"purge", home, "--yes"});
+    if (result.exit_code != 0) {
+      CHECK(result.exit_code == 1);
+      CHECK_THAT(result.err, Catch::Contains("user '" + home + "' has no home on this pod"));
+      return true;
+    }
+    if (result.out == gone) return true;
+    CHECK_THAT(result.out, Catch::Contains("goes by itself when"));
+    return false;
+  });
+  CHECK_THAT(pods.Podctl({"homes"}).out, !Catch::Contains(home));
+  CheckRefusal(pods.Podctl({"purge", home, "--yes"}), 1, "'" + home + "' has no home");
+}
+
+TEST_CASE("podctl purges a home when it is told that this is meant", "[e2e][podctl][purge]") {
+  TwoPods pods;
+  pods.PodctlJson({"--as", "anna", "create", "work"});
+  CheckRefusal(pods.Podctl({"purge", "anna"}), 2, "--yes");
+  CheckRefusal(pods.Podctl({"--as", "ben", "purge", "anna", "--yes"}), 2, "leave out --as");
+  CheckRefusal(pods.Podctl({"--pod", "B", "purge", "anna", "--yes"}), 1, "lives on pod 'A'");
+  CHECK_THAT(pods.Podctl({"--as", "anna", "collections"}).out, Catch::Contains("work"));
+  PurgeToTheEnd(pods, "anna");
+}
+
+TEST_CASE("podctl tells what a purge waits for, and whom nobody could ask",
+          "[e2e][podctl][purge]") {
+  TwoPods pods;
+  pods.PodctlJson({"--as", "anna", "create", "work"});
+  pods.PodctlJson({"--as", "anna", "invite", "work", "emma", "--access", "read"});
+  Eventually("emma is invited",
+             [&] { return pods.PodctlJson({"messages"}) == "{\"messages\":[]}\n"; });
+  CHECK(pods.Podctl({"reconcile"}).out ==
+        "compared 1 share of 1 home, with 1 call to other pods\nnothing to heal\n");
+  pods.Kill("B");
+  const auto unknown = pods.Podctl({"reconcile"});
+  CHECK(unknown.exit_code == 3);
+  CHECK_THAT(unknown.out, Catch::EndsWith("1 left alone, for the other side could not be asked\n"));
+  CHECK_THAT(unknown.err, Catch::StartsWith("podctl: pod 'B': "));
+
+  CHECK(pods.Podctl({"purge", "anna", "--yes"}).out ==
+        "the home of 'anna' is closed, and goes by itself when 1 message is delivered ('podctl "
+        "messages' shows what hinders): ask again to see how far it is\n");
+  CHECK_THAT(pods.PodctlJson({"purge", "anna", "--yes"}),
+             Catch::Equals("{\"gone\":false,\"messages\":1}\n"));
+  CheckRefusal(pods.Podctl({"--as", "anna", "collections"}), 1, "'anna'");
+  pods.Start("B");
+  PurgeToTheEnd(pods, "anna");
+  CHECK(pods.Podctl({"--as", "emma", "invitations"}).out == "no invitations\n");
+}
+
+TEST_CASE("podctl adds up what a pod answers in parts, and says that somebody holds a home",
+          "[e2e][podctl][purge]") {
+  const TempDir folder;
+  const LoopbackServer pod([](const LoopbackRequest& request) -> LoopbackReply {
+    if (request.path.ends_with("/homes/anna/purge")) {
+      return {.status = 202, .body = R"({"gone":false,"messages":0})"};
+    }
+    const bool is_last = request.path.ends_with("?after=emma");
+    return {.body = std::string(R"({"homes":2,"shares":5,"in_flight":1,"unknown":0,"calls":1,)") +
+                    R"("healed":{"invited_again":1,"asked_anew":0,"replied_again":2,"removed":0,)" +
+                    R"("withdrawn":0},"problems":["pod 'C': is down"],"next":")" +
+                    (is_last ? "\"}" : "emma\"}")};
+  });
+  std::ofstream(folder.File("token")) << std::string(64, 't');
+  chmod(folder.File("token").c_str(), 0600);
+  std::ofstream(folder.File("podctl.json"))
+      << R"({"pods": [{"id": "A", "url": ")" << pod.address() << R"(", "token_file": "token"}]})";
+  const auto ask = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"--config", "podctl.json"});
+    return RunAlone(std::move(arguments), folder);
+  };
+  const auto held = ask({"purge", "anna", "--yes"});
+  CHECK(held.exit_code == 0);
+  CHECK(held.out ==
+        "the home of 'anna' is closed, and goes by itself when nobody holds it any more: ask "
+        "again to see how far it is\n");
+  const auto sum = ask({"reconcile"});
+  CHECK(sum.exit_code == 3);
+  CHECK(sum.err == "podctl: pod 'C': is down\n");
+  CHECK(sum.out ==
+        "compared 10 shares of 4 homes, with 2 calls to other pods\n"
+        "2 left alone, for a message about it waits\n"
+        "2 invited again, for the viewer had other terms\n"
+        "4 replied again, for the owner had another answer\n");
+  CHECK_THAT(ask({"--json", "reconcile"}).out,
+             Catch::StartsWith(R"({"homes":4,"shares":10,"in_flight":2,)") &&
+                 Catch::EndsWith("\"problems\":[\"pod 'C': is down\"],\"next\":\"\"}\n"));
 }
 
 TEST_CASE("podctl looks into homes as far as the acting user may", "[e2e][podctl]") {
