@@ -126,6 +126,15 @@ class Catalog::Connection {
     row.exec();
   }
 
+  uint64_t BytesOf(const std::string& volume) {
+    SQLite::Statement sum(database_,
+                          "SELECT coalesce(sum(size), 0) FROM chunks WHERE key > ? AND key < ?");
+    sum.bind(1, volume + '.');
+    sum.bind(2, volume + '/');  // The character behind '.'.
+    sum.executeStep();
+    return static_cast<uint64_t>(sum.getColumn(0).getInt64());
+  }
+
   uint64_t Damaged() {
     return static_cast<uint64_t>(
         database_.execAndGet("SELECT count(*) FROM chunks WHERE damage > 0").getInt64());
@@ -257,6 +266,10 @@ auto Catalog::Read(const Ask& ask) -> absl::StatusOr<decltype(ask(nullptr))> {
 
 absl::StatusOr<std::optional<Catalog::Entry>> Catalog::Find(const std::string& key) {
   return Read([&](Connection* reader) { return reader->Find(key); });
+}
+
+absl::StatusOr<uint64_t> Catalog::BytesOf(const std::string& volume) {
+  return Read([&](Connection* reader) { return reader->BytesOf(volume); });
 }
 
 absl::StatusOr<uint64_t> Catalog::Damaged() {

@@ -54,6 +54,8 @@ class Catalog {
   // The first chunk behind `key` in the order of keys.
   absl::StatusOr<std::optional<std::pair<std::string, Entry>>> Next(const std::string& key);
   absl::StatusOr<std::optional<ScrubState>> LoadScrub();
+  // The bytes of all chunks of a volume; takes time in proportion to their number.
+  absl::StatusOr<uint64_t> BytesOf(const std::string& volume);
   // Chunks whose damage nobody has mended.
   absl::StatusOr<uint64_t> Damaged();
   // Durable when they return.

@@ -109,6 +109,8 @@ absl::Status ReplicaClient::Impl::RefusalOf(const HttpAnswer& answer, std::strin
       return Named(ClientError::kConflict, said);
     case 412:
       return Named(ClientError::kAlreadyThere, said);
+    case 507:
+      return Named(ClientError::kOverQuota, said);
     case 413:
       return Named(ClientError::kTooLarge, said);
     case 503: {
@@ -278,8 +280,8 @@ bool Take(const BatchResult& part, size_t first, BatchResult* whole) {
   if (whole->status.ok()) whole->status = part.status;
   if (part.status.ok()) return true;
   const auto error = ErrorOf(part.status);
-  return error == ClientError::kConflict || error == ClientError::kAlreadyThere ||
-         error == ClientError::kDriverRefused;
+  return error == ClientError::kConflict || error == ClientError::kOverQuota ||
+         error == ClientError::kAlreadyThere || error == ClientError::kDriverRefused;
 }
 
 ControlChunk ToControl(const ChunkToPut& chunk) {

@@ -10,10 +10,10 @@
 namespace podkit::replica {
 namespace {
 
-constexpr std::array<std::string_view, 14> kErrorNames = {
+constexpr std::array<std::string_view, 15> kErrorNames = {
     "Unreachable", "NoAnswer",   "Busy",         "NotAdmitted", "NotAllowed",
     "NoSuchChunk", "Conflict",   "AlreadyThere", "TooLarge",    "DriverRefused",
-    "WrongBytes",  "NotTrusted", "Failed",       "Stopped"};
+    "WrongBytes",  "NotTrusted", "Failed",       "OverQuota",   "Stopped"};
 constexpr const char* kErrorPayload = "podkit.replica/error";
 constexpr const char* kRetryPayload = "podkit.replica/retry-after-ms";
 
@@ -36,6 +36,7 @@ absl::StatusCode CodeOf(ClientError error) {
     case ClientError::kAlreadyThere:
       return absl::StatusCode::kAlreadyExists;
     case ClientError::kTooLarge:
+    case ClientError::kOverQuota:
       return absl::StatusCode::kResourceExhausted;
     case ClientError::kWrongBytes:
       return absl::StatusCode::kDataLoss;

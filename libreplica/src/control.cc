@@ -11,8 +11,8 @@ namespace podkit::replica {
 namespace {
 
 constexpr std::array<std::string_view, 4> kOperations = {"put", "delete", "rename", "lacking"};
-constexpr std::array<std::string_view, 7> kOutcomes = {"stored",   "present", "deleted",  "absent",
-                                                       "conflict", "failed",  "not-tried"};
+constexpr std::array<std::string_view, 8> kOutcomes = {
+    "stored", "present", "deleted", "absent", "conflict", "failed", "not-tried", "over-quota"};
 constexpr size_t kMaxPath = 4096;
 constexpr size_t kMaxText = 1024;
 

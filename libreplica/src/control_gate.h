@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,9 @@ class ControlGate {
   absl::StatusOr<AdmittedControl> Admit(std::string_view control_part, absl::Time now);
 
   bool IsPrivate(std::string_view volume) const { return writers()->IsPrivate(volume); }
+  std::optional<uint64_t> QuotaOf(std::string_view volume) const {
+    return writers()->QuotaOf(volume);
+  }
 
   // Judges the Authorization header of a GET or HEAD of a private volume, see AuthorizeRead. A read
   // may be repeated within the clock skew.

@@ -263,6 +263,8 @@ GatewayCounters Gateway::counters() const {
           .mended = core.mended};
 }
 
+std::map<std::string, uint64_t> Gateway::VolumeBytes() const { return impl_->core.use.used(); }
+
 GatewayCore& CoreOf(Gateway* gateway) { return gateway->impl_->core; }
 
 absl::StatusOr<uint64_t> Gateway::DamagedChunks() const { return impl_->core.catalog->Damaged(); }

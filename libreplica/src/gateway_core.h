@@ -20,6 +20,7 @@
 #include "memory_file.h"
 #include "name_locks.h"
 #include "podkit/replica/gateway.h"
+#include "volume_use.h"
 
 namespace podkit::replica {
 
@@ -38,6 +39,7 @@ struct GatewayCore {
   std::unique_ptr<Cache> cache;  // Null: there is none.
   NameLocks locks;
   Absences absences;
+  VolumeUse use;
   const std::shared_ptr<MemoryBudget> memory;
 
   std::atomic<uint64_t> stored = 0;

@@ -42,8 +42,8 @@ class Performance {
   }
 
   ControlReply& reply() { return reply_; }
-  // 200 for what the driver said; a conflict is the sender's.
-  int status() const { return already_there_ ? 412 : conflict_ ? 409 : 200; }
+  // 200 for what the driver said; a conflict is the sender's, and so is too much.
+  int status() const { return already_there_ ? 412 : conflict_ ? 409 : over_quota_ ? 507 : 200; }
   bool all_well() const { return reply_.error == 0 && status() == 200; }
 
  private:
@@ -79,13 +79,39 @@ class Performance {
       already_there_ = already_there_ || control_.message.only_if_absent;
       return ChunkResult{same ? ChunkOutcome::kPresent : ChunkOutcome::kConflict};
     }
+    if (mends) {
+      auto mended = Store(chunk, offset);
+      if (mended.ok() && mended->outcome == ChunkOutcome::kStored) ++core_.mended;
+      return mended;
+    }
+    const auto quota = core_.gate.QuotaOf(chunk.name.volume);
+    PODKIT_ASSIGN_OR_RETURN(auto change, BeginChange(chunk, quota.has_value()));
+    if (!change.Take(chunk.size, quota)) return OverQuota(chunk, quota.value_or(0));
+    auto stored = Store(chunk, offset);
+    if (!stored.ok() || stored->outcome != ChunkOutcome::kStored) change.Give(chunk.size);
+    return stored;
+  }
+
+  absl::StatusOr<ChunkResult> Store(const ControlChunk& chunk, uint64_t offset) {
     const FileBytes bytes = {data_ == nullptr ? -1 : data_->fd(), offset, chunk.size};
     PODKIT_ASSIGN_OR_RETURN(const int error, StoreChunk(&core_, driver_.get(), RequestFor(chunk),
                                                         bytes, {chunk.hash, chunk.size}));
     if (error != 0) return ChunkResult{ChunkOutcome::kFailed, error};
     ++core_.stored;
-    core_.mended += mends ? 1 : 0;
     return ChunkResult{ChunkOutcome::kStored};
+  }
+
+  absl::StatusOr<VolumeUse::Change> BeginChange(const ControlChunk& chunk, bool counted) {
+    return core_.use.Begin(chunk.name.volume, counted, core_.catalog.get(), core_.DriverDeadline());
+  }
+
+  ChunkResult OverQuota(const ControlChunk& chunk, uint64_t quota) {
+    over_quota_ = true;
+    if (reply_.text.empty()) {
+      reply_.text = fmt::format("volume '{}' has a quota of {} bytes and no room for {} more",
+                                chunk.name.volume, quota, chunk.size);
+    }
+    return ChunkResult{ChunkOutcome::kOverQuota};
   }
 
   absl::StatusOr<ChunkResult> Delete(const ControlChunk& chunk) {
@@ -95,11 +121,16 @@ class Performance {
     if (entry && chunk.has_hash && entry->hash != chunk.hash) {
       return ChunkResult{ChunkOutcome::kConflict};
     }
+    const bool counted = core_.gate.QuotaOf(chunk.name.volume).has_value();
+    PODKIT_ASSIGN_OR_RETURN(auto change, BeginChange(chunk, counted));
     // Asked also for what is not in the catalog: a delete that failed half-way is repeated.
     PODKIT_ASSIGN_OR_RETURN(const int error, driver_->Call(DriverMethod::kDelete, RequestFor(chunk),
                                                            {}, -1, core_.DriverDeadline()));
     if (error != 0 && error != -ENOENT) return ChunkResult{ChunkOutcome::kFailed, error};
-    if (entry) PODKIT_RETURN_IF_ERROR(core_.catalog->Remove(key));
+    if (entry) {
+      PODKIT_RETURN_IF_ERROR(core_.catalog->Remove(key));
+      change.Give(entry->size);
+    }
     if (core_.cache != nullptr) core_.cache->Remove(key);
     core_.deleted += entry ? 1 : 0;
     return ChunkResult{ChunkOutcome::kDeleted};
@@ -135,6 +166,7 @@ class Performance {
   ControlReply reply_;
   bool conflict_ = false;
   bool already_there_ = false;
+  bool over_quota_ = false;
 };
 
 }  // namespace

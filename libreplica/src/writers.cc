@@ -41,10 +41,16 @@ absl::Status Check(const Writer& writer) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Writers>> Writers::Create(
-    std::vector<Writer> writers, std::set<std::string, std::less<>> private_volumes) {
+    std::vector<Writer> writers, std::set<std::string, std::less<>> private_volumes,
+    std::map<std::string, uint64_t, std::less<>> quotas) {
   for (const std::string& volume : private_volumes) {
     if (ValidateChunkName({.volume = volume, .file = "f"}).ok()) continue;
     return absl::InvalidArgumentError(fmt::format("no private volume can be called '{}'", volume));
+  }
+  for (const auto& [volume, bytes] : quotas) {
+    if (ValidateChunkName({.volume = volume, .file = "f"}).ok()) continue;
+    return absl::InvalidArgumentError(
+        fmt::format("no volume with a quota can be called '{}'", volume));
   }
   std::shared_ptr<Writers> made(new Writers);
   for (Writer& writer : writers) {
@@ -55,7 +61,14 @@ absl::StatusOr<std::shared_ptr<const Writers>> Writers::Create(
     }
   }
   made->private_volumes_ = std::move(private_volumes);
+  made->quotas_ = std::move(quotas);
   return made;
+}
+
+std::optional<uint64_t> Writers::QuotaOf(std::string_view volume) const {
+  const auto quota = quotas_.find(volume);
+  if (quota == quotas_.end()) return std::nullopt;
+  return quota->second;
 }
 
 const Writer* Writers::Find(std::string_view id) const {

@@ -141,6 +141,8 @@ void AddGatewayCounters(const replica::Gateway& gateway, MetricFamilies* to) {
   to->Counter("gateway_chunks_lost_total", "Chunks that did not come back").Add(counters.lost);
   to->Counter("gateway_chunks_mended_total", "Lost or damaged chunks that were put again")
       .Add(counters.mended);
+  to->Gauge("gateway_volume_bytes", "Bytes of chunks in volumes with a quota");
+  for (const auto& [volume, bytes] : gateway.VolumeBytes()) to->Add(bytes, {{"volume", volume}});
   if (const auto damaged = gateway.DamagedChunks(); damaged.ok()) {
     to->Gauge("gateway_chunks_damaged", "Chunks that are lost or damaged").Add(*damaged);
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <set>
 #include <string_view>
 #include <tuple>
@@ -39,13 +40,25 @@ struct WriterEntry {
   }
 };
 
+struct QuotaEntry {
+  std::string volume;
+  uint64_t bytes = 0;
+
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Required("volume", &QuotaEntry::volume),
+                           conduit::Required("bytes", &QuotaEntry::bytes));
+  }
+};
+
 struct WritersEntries {
   std::vector<WriterEntry> writers;
   std::vector<std::string> private_volumes;
+  std::vector<QuotaEntry> quotas;
 
   static constexpr auto Fields() {
     return std::make_tuple(conduit::Required("writers", &WritersEntries::writers),
-                           conduit::Optional("private_volumes", &WritersEntries::private_volumes));
+                           conduit::Optional("private_volumes", &WritersEntries::private_volumes),
+                           conduit::Optional("quotas", &WritersEntries::quotas));
   }
 };
 
@@ -92,8 +105,14 @@ absl::StatusOr<std::shared_ptr<const replica::Writers>> ParseWriters(std::string
     PODKIT_ASSIGN_OR_RETURN(replica::Writer writer, WriterOf(entry));
     writers.push_back(std::move(writer));
   }
+  std::map<std::string, uint64_t, std::less<>> quotas;
+  for (const QuotaEntry& entry : entries.quotas) {
+    if (quotas.emplace(entry.volume, entry.bytes).second) continue;
+    return absl::InvalidArgumentError(fmt::format("two quotas for volume '{}'", entry.volume));
+  }
   return replica::Writers::Create(std::move(writers),
-                                  {entries.private_volumes.begin(), entries.private_volumes.end()});
+                                  {entries.private_volumes.begin(), entries.private_volumes.end()},
+                                  std::move(quotas));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // A gateway with real worker processes, one writer, and how requests to it are made.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@ struct GatewayBed {
   SigningKey writer_key = SigningKey::Generate();
   SigningKey gateway_key = SigningKey::Generate();
   GatewayOptions options = {.id = "g1", .folder = folder.path(), .key = gateway_key};
+  std::map<std::string, uint64_t, std::less<>> quotas;
   std::shared_ptr<ChunkDriver> driver;
   std::unique_ptr<Gateway> gateway;
   int next_nonce = 0;
@@ -37,7 +39,7 @@ struct GatewayBed {
     };
     return testing::ValueOf(Writers::Create(
         {{.id = "ann", .keys = {writer_key.public_key()}, .grants = {all("v"), all("secret")}}},
-        {"secret"}));
+        {"secret"}, quotas));
   }
 
   static ChunkName Name(uint64_t id, std::string volume = "v") {

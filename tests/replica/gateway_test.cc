@@ -446,4 +446,34 @@ TEST_CASE("Too much at once is answered 503 with a time to come back", "[replica
   CHECK(bed.Put(2, "ten bytes.").status == 200);  // The room is given back.
 }
 
+TEST_CASE("A volume keeps no more than its quota", "[replica][gateway][quota]") {
+  GatewayBed bed;
+  bed.Put(1, "12345");  // Before there was a quota.
+  bed.quotas["v"] = 10;
+  bed.gateway->SetWriters(bed.WritersOf());
+  ControlMessage message = bed.Message(Operation::kPut);
+  GatewayBed::Add(&message, 2, "123");
+  GatewayBed::Add(&message, 3, "1234");
+  GatewayBed::Add(&message, 4, "12");
+  GatewayBed::Add(&message, 1, "12345");
+  const GatewayReply reply = bed.Post(message, "12312341212345");
+  CHECK(reply.status == 507);
+  CHECK(bed.Outcomes(reply) == "stored over-quota stored present");
+  CHECK(bed.ReplyOf(reply).text == "volume 'v' has a quota of 10 bytes and no room for 4 more");
+  CHECK(bed.Get(3).status == 404);
+  CHECK(bed.gateway->VolumeBytes() == std::map<std::string, uint64_t>{{"v", 10}});
+  bed.Open();  // It is known after a restart.
+  CHECK(bed.Put(3, "1").status == 507);
+  CHECK(bed.Delete(1).status == 200);
+  CHECK(bed.Put(3, "1234").status == 200);
+  CHECK(bed.Put(5, "12").status == 507);
+  bed.storage.Fault("write", "errno28");
+  CHECK(bed.Outcomes(bed.Put(5, "1")) == "failed");  // Which takes no room.
+  CHECK(bed.Outcomes(bed.Put(5, "1")) == "stored");
+  bed.quotas.clear();
+  bed.gateway->SetWriters(bed.WritersOf());
+  CHECK(bed.Put(6, "no limit any more").status == 200);
+  CHECK(bed.gateway->VolumeBytes() == std::map<std::string, uint64_t>{{"v", 27}});
+}
+
 }  // namespace podkit::replica

@@ -44,6 +44,8 @@ TEST_CASE("replicad refuses what makes no sense and says what", "[e2e][replicad]
   write("self.json",
         fmt::format(R"({{"peers": [{{"id": "g1", "url": "http://h", "public_key": "{}"}}]}})",
                     std::string(64, '1')));
+  write("quotas.json", R"({"writers": [], "quotas": [{"volume": "v", "bytes": 1},
+      {"volume": "v", "bytes": 2}]})");
   write("peers.json", R"({"peers": [{"id": "g2", "url": "http://h", "public_key": "12"}]})");
   write("open.key", std::string(64, 'a'));
   REQUIRE(chmod(folder.File("open.key").c_str(), 0644) == 0);
@@ -61,6 +63,7 @@ TEST_CASE("replicad refuses what makes no sense and says what", "[e2e][replicad]
       {{"--driver-file", "nodriver.json"}, 1, "there is no driver 'tape'"},
       {{"--driver-file", "nofolder.json"}, 1, "needs \"folder\""},
       {{"--driver-file", "workers.json"}, 1, "max_workers"},
+      {{"--writers-file", "quotas.json"}, 1, "two quotas for volume 'v'"},
       {{"--peers-file", "self.json"}, 1, "peer 'g1': it is this gateway itself"},
       {{"--peers-file", "peers.json"}, 1, "peer 'g2': a public key is 64"},
       {{"--scrub-interval-hours", "0"}, 2, "--scrub-interval-hours"},

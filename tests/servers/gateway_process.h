@@ -82,15 +82,16 @@ class GatewayProcess {
   std::string File(std::string_view name) const { return folder_.File(name); }
   const replica::PublicKey& gateway_key() const { return gateway_key_; }
 
-  void WriteWriters() const {
+  // `quotas`: what is in the brackets of that member.
+  void WriteWriters(std::string_view quotas = "") const {
     std::ofstream(File("writers.json")) << fmt::format(
         R"({{"writers": [
   {{"id": "ann", "keys": ["{}"], "grants": [
     {{"volume": "v", "may": ["put", "delete", "rename"]}},
     {{"volume": "secret", "may": ["put", "delete", "read"]}}]}},
   {{"id": "bob", "keys": ["{}"], "grants": [{{"volume": "secret", "may": ["read"]}}]}}],
- "private_volumes": ["secret"]}})",
-        ann.public_key().Hex(), bob.public_key().Hex());
+ "private_volumes": ["secret"], "quotas": [{}]}})",
+        ann.public_key().Hex(), bob.public_key().Hex(), quotas);
   }
   void WriteDriver(std::string_view driver, std::string_view name = "x") const {
     std::ofstream(File("driver.json")) << fmt::format(

@@ -373,6 +373,45 @@ TEST_CASE("What was acknowledged is there after kill -9 in the middle of writes"
   CHECK(acknowledged.size() >= 300);
 }
 
+TEST_CASE("A quota holds to the byte after kill -9 in the middle of writes",
+          "[e2e][blackbox][fault][quota]") {
+  constexpr size_t kRoom = 400;  // Chunks.
+  GatewayProcess gateway;
+  gateway.WriteWriters(fmt::format(R"({{"volume": "v", "bytes": {}}})", kRoom * 100));
+  gateway.Reload("reloaded: the writers");
+  const std::string bytes(100, 'q');
+  std::atomic<uint64_t> next = 0;
+  std::atomic<int> done = 0;
+  const auto write = [&] {
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&] {
+        const auto client = replica::ReplicaClient::Create(gateway.ClientOptions());
+        while (PutOne(client->get(), next++, bytes) == "stored") ++done;
+      });
+    }
+    return threads;
+  };
+  auto threads = write();
+  while (done < 100) std::this_thread::yield();
+  gateway.Kill();
+  for (std::thread& thread : threads) thread.join();
+  gateway.Start();
+  threads = write();  // Until there is no room.
+  for (std::thread& thread : threads) thread.join();
+  const auto client = gateway.Client();
+  CHECK(PutOne(client.get(), next++, bytes) == "OverQuota");
+  CHECK(PutOne(client.get(), next++, "") == "stored");
+  std::vector<replica::ChunkRef> all;
+  all.reserve(next);
+  for (uint64_t id = 0; id < next; ++id) all.push_back({ChunkOf(id), replica::HashOf(bytes)});
+  size_t kept = 0;
+  for (const auto& result : client->Lacking(all, Soon()).results) {
+    kept += result.outcome == ChunkOutcome::kPresent ? 1 : 0;
+  }
+  CHECK(kept == kRoom);
+}
+
 TEST_CASE("A gateway that is asked to stop answers what it has begun", "[e2e][blackbox]") {
   GatewayProcess gateway;
   const Wire wire(gateway);

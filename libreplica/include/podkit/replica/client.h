@@ -46,6 +46,7 @@ enum class ClientError {
   kNotTrusted,     // kUnauthenticated: the reply is not signed by the gateway, or answers another
                    // request.
   kFailed,         // kInternal: the gateway or its driver broke. May be repeated.
+  kOverQuota,      // kResourceExhausted: the volume has no room for it. Delete something.
   kStopped,        // kCancelled: the caller stopped it; it may have been done.
 };
 // "Unreachable", "NoAnswer", ...

@@ -62,13 +62,14 @@ absl::StatusOr<ControlMessage> ParseControl(std::string_view json,
 
 // What became of one chunk.
 enum class ChunkOutcome {
-  kStored,    // kPut: durable.
-  kPresent,   // kPut, kLacking: it was there already, with the same bytes.
-  kDeleted,   // kDelete: it is gone, or never was there.
-  kAbsent,    // kLacking: it is not here, so send it.
-  kConflict,  // Other bytes are there under its name.
-  kFailed,    // The driver refused; `error` is its negative errno.
-  kNotTried,  // The request failed before it was this chunk's turn.
+  kStored,     // kPut: durable.
+  kPresent,    // kPut, kLacking: it was there already, with the same bytes.
+  kDeleted,    // kDelete: it is gone, or never was there.
+  kAbsent,     // kLacking: it is not here, so send it.
+  kConflict,   // Other bytes are there under its name.
+  kFailed,     // The driver refused; `error` is its negative errno.
+  kNotTried,   // The request failed before it was this chunk's turn.
+  kOverQuota,  // kPut: its volume has no room for it.
 };
 std::string_view NameOf(ChunkOutcome outcome);
 

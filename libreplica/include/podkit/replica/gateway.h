@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -109,6 +110,8 @@ class Gateway {
   GatewayCounters counters() const;
   // Chunks that were lost or damaged when they were last read, and have not been put again.
   absl::StatusOr<uint64_t> DamagedChunks() const;
+  // Bytes of chunks in volumes that had a quota when they were written to since the start.
+  std::map<std::string, uint64_t> VolumeBytes() const;
 
  private:
   class Impl;

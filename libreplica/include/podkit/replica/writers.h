@@ -3,9 +3,11 @@
 // Thread-compatible and immutable: to change it, make another and give that to the gateway.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -35,11 +37,16 @@ struct Writer {
 class Writers {
  public:
   // Chunks of a private volume are only for writers with a grant to read it, those of all others
-  // for everybody. kInvalidArgument names the writer or volume and what is wrong with it.
+  // for everybody. `quotas` says how many bytes of chunks a volume may have; others have no limit.
+  // kInvalidArgument names the writer or volume and what is wrong with it.
   static absl::StatusOr<std::shared_ptr<const Writers>> Create(
-      std::vector<Writer> writers, std::set<std::string, std::less<>> private_volumes = {});
+      std::vector<Writer> writers, std::set<std::string, std::less<>> private_volumes = {},
+      std::map<std::string, uint64_t, std::less<>> quotas = {});
 
   bool IsPrivate(std::string_view volume) const { return private_volumes_.contains(volume); }
+
+  // Nothing: there is no limit.
+  std::optional<uint64_t> QuotaOf(std::string_view volume) const;
 
   // Null if there is none.
   const Writer* Find(std::string_view id) const;
@@ -54,6 +61,7 @@ class Writers {
 
   std::map<std::string, Writer, std::less<>> writers_;
   std::set<std::string, std::less<>> private_volumes_;
+  std::map<std::string, uint64_t, std::less<>> quotas_;
 };
 
 }  // namespace podkit::replica
