@@ -247,6 +247,9 @@ TEST_CASE("A delete is done when all did it, and no late write undoes it", "[rep
   bed.fronts[2].Hold(1);
   CHECK(bed.Put(1, "abc").status == absl::OkStatus());
   bed.fronts[2].AwaitHeld(1);
+  const SetResult early =
+      bed.set->Delete({{SetBed::Name(1), HashOf("abc")}}, absl::Now() + absl::Seconds(1));
+  CHECK(ErrorOf(early.status) == ClientError::kNoAnswer);
   SetResult deleted;
   std::thread deleting([&] {
     deleted = bed.set->Delete({{SetBed::Name(1), HashOf("abc")}}, SetBed::Soon());
