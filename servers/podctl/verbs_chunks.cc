@@ -15,6 +15,7 @@
 #include "common/text.h"
 #include "podkit/conduit/message.h"
 #include "podkit/replica/client.h"
+#include "podkit/replica/replica_set.h"
 #include "servers/common/admin_messages.h"
 #include "servers/common/files.h"
 #include "servers/common/signing_key.h"
@@ -59,6 +60,19 @@ struct ChunkRow {
                            conduit::Required("outcome", &ChunkRow::outcome),
                            conduit::Optional("hash", &ChunkRow::hash),
                            conduit::Optional("error", &ChunkRow::error));
+  }
+};
+
+// The same of one gateway among several.
+struct RepairRow {
+  std::string gateway;
+  std::string chunk;
+  std::string outcome;
+
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Required("gateway", &RepairRow::gateway),
+                           conduit::Required("chunk", &RepairRow::chunk),
+                           conduit::Required("outcome", &RepairRow::outcome));
   }
 };
 
@@ -250,6 +264,17 @@ absl::Status Rename(const Session& session, const ChunkOptions& options) {
   return absl::OkStatus();
 }
 
+void PrintMembers(const Session& session, const conduit::JsonValue& object) {
+  std::vector<std::vector<std::string>> rows;
+  const bool has_members = object.kind() == conduit::JsonValue::Kind::kObject;
+  for (size_t i = 0; has_members && i < object.size(); ++i) {
+    const auto [name, value] = object.MemberAt(i);
+    const auto said = value.AsString();
+    rows.push_back({std::string(name), said ? std::string(*said) : value.ToText()});
+  }
+  session.Print(FormatTable({"WHAT", "VALUE"}, rows));
+}
+
 absl::Status ShowStatus(const Session& session, const ChunkOptions& options) {
   PODKIT_ASSIGN_OR_RETURN(const auto client, Connect(session, options));
   const auto text = client->Status(options.deadline());
@@ -259,15 +284,78 @@ absl::Status ShowStatus(const Session& session, const ChunkOptions& options) {
     return absl::OkStatus();
   }
   PODKIT_ASSIGN_OR_RETURN(const auto document, conduit::JsonDocument::Parse(*text));
-  const conduit::JsonValue root = document.root();
-  std::vector<std::vector<std::string>> rows;
-  for (size_t i = 0; i < root.size(); ++i) {
-    const auto [name, value] = root.MemberAt(i);
-    const auto said = value.AsString();
-    rows.push_back({std::string(name), said ? std::string(*said) : value.ToText()});
-  }
-  session.Print(FormatTable({"WHAT", "VALUE"}, rows));
+  PrintMembers(session, document.root());
   return absl::OkStatus();
+}
+
+absl::Status ShowScrub(const Session& session, const ChunkOptions& options) {
+  PODKIT_ASSIGN_OR_RETURN(const auto client, Connect(session, options));
+  const auto text = client->Status(options.deadline());
+  if (!text.ok()) return Told(text.status());
+  PODKIT_ASSIGN_OR_RETURN(const auto document, conduit::JsonDocument::Parse(*text));
+  const auto scrub = document.root().Member("scrub");
+  if (!scrub || scrub->kind() != conduit::JsonValue::Kind::kObject) {
+    return absl::FailedPreconditionError(
+        fmt::format("gateway '{}': does not scrub; start it without --scrub-bytes-per-second 0",
+                    client->gateway()));
+  }
+  if (session.json()) {
+    session.Print(scrub->ToText() + '\n');
+  } else {
+    PrintMembers(session, *scrub);
+  }
+  return absl::OkStatus();
+}
+
+// All gateways of the configuration.
+absl::StatusOr<std::unique_ptr<replica::ReplicaSet>> ConnectAll(const Session& session) {
+  PODKIT_ASSIGN_OR_RETURN(const Settings settings,
+                          LoadSettings(SettingsPath(session.globals().config)));
+  if (settings.gateways.empty()) return Usage("the configuration names no gateway");
+  replica::ReplicaSetOptions together;
+  together.gateways.reserve(settings.gateways.size());
+  for (const GatewayAddress& gateway : settings.gateways) {
+    PODKIT_ASSIGN_OR_RETURN(auto client, ConnectGateway(settings, gateway.id));
+    together.gateways.push_back(std::move(client));
+  }
+  auto set = replica::ReplicaSet::Create(std::move(together));
+  if (!set.ok()) return Usage(std::string(set.status().message()));
+  return set;
+}
+
+absl::Status CheckCanRepair(const std::vector<replica::ChunkRef>& refs) {
+  for (const replica::ChunkRef& ref : refs) {
+    if (!ref.hash) {
+      return Usage(
+          fmt::format("'{0}' has no hash to know its bytes by: write {0}=HASH", TextOf(ref.name)));
+    }
+    if (ref.name.volume != refs.front().name.volume) {
+      return Usage(fmt::format("'{}' and '{}' are of two volumes: repair one after the other",
+                               TextOf(refs.front().name), TextOf(ref.name)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Repair(const Session& session, const ChunkOptions& options) {
+  PODKIT_ASSIGN_OR_RETURN(const auto refs, ParseRefs(options.words));
+  PODKIT_RETURN_IF_ERROR(CheckCanRepair(refs));
+  PODKIT_ASSIGN_OR_RETURN(const auto set, ConnectAll(session));
+  const replica::SetResult result = set->Repair(refs, options.deadline());
+  std::vector<RepairRow> rows;
+  for (const replica::GatewayResult& one : result.gateways) {
+    for (size_t i = 0; i < refs.size(); ++i) {
+      rows.push_back({.gateway = one.gateway,
+                      .chunk = TextOf(refs[i].name),
+                      .outcome = std::string(replica::NameOf(one.batch.results[i].outcome))});
+    }
+  }
+  session.Print(session.json()
+                    ? servers::ToJsonMember("chunks", rows) + '\n'
+                    : Session::Table<RepairRow>(rows, {{"GATEWAY", &RepairRow::gateway},
+                                                       {"CHUNK", &RepairRow::chunk},
+                                                       {"OUTCOME", &RepairRow::outcome}}));
+  return Told(result.status);
 }
 
 using Verb = absl::Status (*)(const Session&, const ChunkOptions&);
@@ -281,9 +369,11 @@ std::pair<CLI::App*, std::shared_ptr<ChunkOptions>> AddVerb(CommandLine* line, V
   CLI::App* const app =
       line->Add(info, [options, verb](Session& session) { return verb(session, *options); });
   if (verb == Keygen) return {app, options};
-  app->add_option("--gateway", options->gateway,
-                  "Ask this gateway [the first of the configuration]")
-      ->type_name("ID");
+  if (verb != Repair) {
+    app->add_option("--gateway", options->gateway,
+                    "Ask this gateway [the first of the configuration]")
+        ->type_name("ID");
+  }
   app->add_option("--timeout", options->timeout, "Seconds [60]")
       ->type_name("N")
       ->check(CLI::Range(1, 86400));
@@ -322,6 +412,20 @@ void AddReadingVerbs(CommandLine* line) {
            .description = "What the gateway is, did, and whether its driver works",
            .examples = "podctl chunk status\npodctl chunk status --gateway g2 --json"},
           ShowStatus);
+  AddVerb(line,
+          {.name = "scrub",
+           .description = "How far the gateway is with reading its chunks back, and what it found",
+           .examples = "podctl chunk scrub\npodctl chunk scrub --gateway g2 --json"},
+          ShowScrub);
+  auto [repair, repair_options] =
+      AddVerb(line,
+              {.name = "repair",
+               .description = "Send every gateway what it lacks of these chunks",
+               .details = "All gateways of the configuration are asked; a chunk is read from one\n"
+                          "that has it, checked against HASH, and sent to those that lack it.",
+               .examples = "podctl chunk repair photos/1F.0/0.0=9f86d0..."},
+              Repair);
+  repair->add_option("NAME=HASH", repair_options->words, "The chunks, of one volume")->required();
 }
 
 }  // namespace

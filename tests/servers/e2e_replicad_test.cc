@@ -303,6 +303,52 @@ TEST_CASE("The demo runs a gateway when it is asked to", "[e2e][replicad][demo]"
   CHECK(demo.Wait() == 0);
 }
 
+TEST_CASE("podctl repairs what one gateway lacks, and shows a scrub", "[e2e][replicad][podctl]") {
+  GatewayProcess first;
+  GatewayProcess second({"--gateway", "g2", "--scrub-bytes-per-second", "0"});
+  const TempDir folder;
+  const auto podctl = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {PODKIT_PODCTL, "--config", folder.File("podctl.json")});
+    return RunProcess(std::move(arguments), {.folder = folder.path().string()});
+  };
+  const std::string key = podctl({"chunk", "keygen", "ann.key"}).out.substr(0, 64);
+  std::string gateways;
+  for (GatewayProcess* one : {&first, &second}) {
+    std::ofstream(one->File("writers.json")) << fmt::format(
+        R"({{"writers": [{{"id": "ann", "keys": ["{}"],
+            "grants": [{{"volume": "v", "may": ["put"]}}]}}]}})",
+        key);
+    one->Reload("reloaded: the writers");
+    gateways += fmt::format(
+        R"({}{{"id": "g{}", "url": "{}", "public_key": "{}", "writer": "ann", "key_file": "ann.key"}})",
+        gateways.empty() ? "" : ",", one == &first ? 1 : 2, one->url(), one->gateway_key().Hex());
+  }
+  std::ofstream(folder.File("podctl.json")) << fmt::format(R"({{"gateways": [{}]}})", gateways);
+  std::ofstream(folder.File("one")) << "one\n";
+  REQUIRE(podctl({"chunk", "put", "v/1F.0/0.0", "one"}).exit_code == 0);
+  CHECK(podctl({"chunk", "get", "v/1F.0/0.0", "--gateway", "g2"}).exit_code == 1);
+  const auto repaired = podctl({"chunk", "repair", "v/1F.0/0.0=" + replica::HashOf("one\n").Hex()});
+  CHECK(repaired.exit_code == 0);
+  CHECK_THAT(repaired.out, Catch::Contains("g1") && Catch::Contains("present") &&
+                               Catch::Contains("g2") && Catch::Contains("stored"));
+  CHECK(podctl({"chunk", "get", "v/1F.0/0.0", "--gateway", "g2"}).out == "one\n");
+  CHECK(podctl({"chunk", "repair", "v/1F.0/0.0"}).exit_code == 2);
+  const std::string hash = std::string(64, '0');
+  const auto two = podctl({"chunk", "repair", "v/1F.0/0.0=" + hash, "w/1F.0/0.0=" + hash});
+  CHECK(two.exit_code == 2);
+  CHECK_THAT(two.err, Catch::Contains("'v/1F.0/0.0' and 'w/1F.0/0.0' are of two volumes"));
+  const auto scrub = podctl({"--json", "chunk", "scrub"});
+  CHECK_THAT(scrub.out, Catch::StartsWith("{") && Catch::Contains("\"unchecked\":0"));
+  CHECK_THAT(podctl({"chunk", "scrub", "--gateway", "g2"}).err,
+             Catch::Contains("gateway 'g2': does not scrub"));
+  second.Stop();
+  const auto half = podctl({"chunk", "repair", "v/1F.0/0.0=" + replica::HashOf("one\n").Hex()});
+  CHECK(half.exit_code != 0);
+  CHECK_THAT(half.err, Catch::Contains("gateway 'g2'"));
+  CHECK_THAT(podctl({"chunk", "scrub"}).out,
+             Catch::Contains("passes") && Catch::Contains("unchecked"));
+}
+
 TEST_CASE("A gateway finds its damaged chunks and mends them from a peer", "[e2e][replicad]") {
   GatewayProcess peer({"--gateway", "g2"});
   auto peer_options = peer.ClientOptions();
