@@ -168,6 +168,16 @@ TEST_CASE("A pod that does not know batches yet executes nothing", "[conduit][ba
         "pod");
 }
 
+// A key whose calls `a` sends to this host of pod B.
+std::string KeyOf(Conduit& a, const std::string& host) {
+  for (int i = 0;; ++i) {
+    const std::string key = std::to_string(i);
+    const auto used = std::make_shared<std::string>();
+    REQUIRE(a.Call<EatCheez>("B", {.name = "x"}, {.balance_key = key, .used_host = used}).ok());
+    if (*used == host) return key;
+  }
+}
+
 TEST_CASE("A batch goes to the host that serves the most of it", "[conduit][batch][hosts]") {
   for (int round = 0; round < 10; ++round) {
     BatchHosts hosts;
@@ -194,13 +204,14 @@ TEST_CASE("A batch that did not arrive goes on with what another host serves",
     hosts.b1.Handle<EatCheez>(EatAny);
     hosts.b1.Handle<Echo>(EchoAny);
     hosts.b2.Handle<EatCheez>(EatAny);
-    // It is met, and then gone.
-    REQUIRE(hosts.a.Call<EatCheez>("B", {.name = "x"}, {.host = "b1"}).ok());
+    Conduit a(PodsOf("A"), &hosts.network, {.balance = Balance::kByKey});
+    // It is the one that is asked first, is met, and then gone.
+    const std::string key = KeyOf(a, "b1");
     hosts.network.SetFault("b1", Fault::kRefuse);
     Batch batch;
     const auto eat = batch.Add<EatCheez>({.name = "x"});
     const auto echo = batch.Add<Echo>({Bytes{"x"}});
-    CHECK(OutcomeOf(hosts.a.Call("B", batch)) == Outcome::kNotImplemented);
+    CHECK(OutcomeOf(a.Call("B", batch, {.balance_key = key})) == Outcome::kNotImplemented);
     CHECK(eat.result().ok());
     CHECK(OutcomeOf(echo.result().status()) == Outcome::kNotImplemented);
   }
