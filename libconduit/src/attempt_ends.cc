@@ -4,6 +4,7 @@
 
 #include "outcome.h"
 #include "outgoing_call.h"
+#include "returned_call.h"
 
 namespace podkit::conduit::internal {
 namespace {
@@ -18,16 +19,12 @@ std::optional<absl::Duration> RetryAfter(const absl::Status& status, int http_st
   return absl::InfiniteDuration();
 }
 
-bool WasReturned(const absl::Status& status) {
-  return absl::IsAborted(status) && OutcomeOf(status) == Outcome::kNotExecuted;
-}
-
 }  // namespace
 
 void OutgoingCall::Replied(int attempt, const std::optional<SignedExchange>& exchange,
                            absl::StatusOr<WireReply> reply) {
   if (!reply.ok()) {
-    if (WasReturned(reply.status()) || GoesAnotherWay(attempt, reply.status())) {
+    if (IsReturnedCall(reply.status()) || GoesAnotherWay(attempt, reply.status())) {
       return Returned(attempt, std::move(reply).status());
     }
     const auto overloaded = GetError<Overloaded>(reply.status());

@@ -6,7 +6,7 @@
 
 #include "common/status_macros.h"
 #include "fmt/format.h"
-#include "outcome.h"
+#include "returned_call.h"
 
 namespace podkit::conduit::internal {
 namespace {
@@ -162,9 +162,7 @@ absl::StatusOr<uint64_t> MuxConnection::StartCall(Content content, std::string b
   };
   if (!connected()) return refuse("not connected");
   if (!accepts_calls()) {
-    return WithOutcome(
-        absl::AbortedError(fmt::format("{}: the connection is being closed", PeerName())),
-        Outcome::kNotExecuted);
+    return ReturnedCall(fmt::format("{}: the connection is being closed", PeerName()));
   }
   if (calls_out_.size() >= options_.max_calls_out) return refuse("too many calls under way");
   if (output_.waiting_bytes() > options_.max_waiting_bytes) return refuse("it does not read");

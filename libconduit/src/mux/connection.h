@@ -122,7 +122,7 @@ class MuxConnection {
   bool closed() const { return closed_; }
 
   // Calls the other side. An error means that nothing was sent: a TransportError of kNotExecuted,
-  // kAborted if the connection takes no more calls.
+  // a ReturnedCall if the connection takes no more calls.
   absl::StatusOr<uint64_t> StartCall(Content content, std::string body);
   // The caller wants no answer. The call still ends with one event: MuxReply if the answer was
   // faster, else MuxFailure. A call that has ended is no mistake.

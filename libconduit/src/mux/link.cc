@@ -6,8 +6,8 @@
 #include <variant>
 
 #include "fmt/format.h"
-#include "outcome.h"
 #include "podkit/conduit/error.h"
+#include "returned_call.h"
 
 namespace podkit::conduit::internal {
 namespace {
@@ -21,7 +21,7 @@ HandshakeConfig WithBinding(HandshakeConfig identity, const ByteStream& stream) 
 }
 
 absl::Status StatusOf(const MuxFailure& failure) {
-  if (failure.going_away) return WithOutcome(absl::AbortedError(failure.why), failure.outcome);
+  if (failure.going_away) return ReturnedCall(failure.why);
   if (failure.retry_after <= absl::ZeroDuration()) {
     return TransportError(failure.outcome, failure.why);
   }
