@@ -40,7 +40,7 @@ class Known {
   Names Leftovers() {
     Names wrong;
     const auto expect = [&](bool good, const char* what) {
-      if (!good) wrong.push_back(what);
+      if (!good) wrong.emplace_back(what);
     };
     const auto abe = cluster.HomeOf("abe");
     const auto cat = cluster.HomeOf("cat");

@@ -60,8 +60,8 @@ std::string MakeSpanQuery() {
 }  // namespace
 
 const std::string& ObjectTable::SpanQuery() {
-  static const std::string& kQuery = *new std::string(MakeSpanQuery());
-  return kQuery;
+  static const std::string& query = *new std::string(MakeSpanQuery());
+  return query;
 }
 
 absl::Status NoSuchObjectError(const std::string& collection, const std::string& object) {

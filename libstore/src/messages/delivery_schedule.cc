@@ -40,6 +40,7 @@ void DeliverySchedule::AlsoServe(const std::string& uid, const std::set<std::str
 
 std::vector<std::string> DeliverySchedule::Pods() const {
   std::vector<std::string> pods;
+  pods.reserve(lanes_.size());
   for (const auto& [pod, lane] : lanes_) pods.push_back(pod);
   return pods;
 }
