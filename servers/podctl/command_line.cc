@@ -198,6 +198,7 @@ std::string CommandLine::Manual() const {
 
 void AddAllVerbs(CommandLine* line) {
   AddPodVerbs(line);
+  AddCareVerbs(line);
   AddReplayVerb(line);
   AddCollectionVerbs(line);
   AddImportVerbs(line);

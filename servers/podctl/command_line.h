@@ -53,6 +53,7 @@ class CommandLine {
 
 // Each adds the verbs of one file.
 void AddPodVerbs(CommandLine* line);
+void AddCareVerbs(CommandLine* line);
 void AddReplayVerb(CommandLine* line);
 void AddCollectionVerbs(CommandLine* line);
 void AddImportVerbs(CommandLine* line);

@@ -1,5 +1,7 @@
 #include "servers/podctl/table.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 
@@ -44,6 +46,10 @@ std::string Printable(std::string_view text) {
     text.remove_prefix(character.size());
   }
   return printable;
+}
+
+std::string Plural(int64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 std::string FormatTable(const std::vector<std::string>& titles,
