@@ -21,6 +21,8 @@
 #include "absl/time/time.h"
 #include "must.h"
 #include "podkit/store/store.h"
+#include "query_bench.h"
+#include "scale_bench.h"
 #include "share_bench.h"
 #include "tests/support/temp_dir.h"
 
@@ -217,5 +219,7 @@ int main(int argc, char** argv) {
   const bool quick = argc > 1 && std::string_view(argv[1]) == "--quick";
   podkit::store::Bench(quick).Run();
   podkit::bench::RunShareBench(quick);
+  podkit::bench::RunQueryBench(quick);
+  podkit::bench::RunScaleBench(quick);
   return 0;
 }
