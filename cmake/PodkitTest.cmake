@@ -1,12 +1,3 @@
-# Of the checks of clang-tidy, tests leave out what is about speed alone.
-function(podkit_tidy_tests target)
-  get_target_property(tidy ${target} CXX_CLANG_TIDY)
-  if(tidy)
-    string(REPLACE "--checks=" "--checks=-performance-inefficient-vector-operation," tidy "${tidy}")
-    set_target_properties(${target} PROPERTIES CXX_CLANG_TIDY "${tidy}")
-  endif()
-endfunction()
-
 # podkit_test(<name> SOURCES ... [DEPS ...] [LABEL unit] [TIMEOUT 60])
 #
 # One Catch2 binary, <name>_test. ctest lists each of its cases as "<name>.<sentence>" under the label.
@@ -24,7 +15,6 @@ function(podkit_test name)
     list(APPEND properties TIMEOUT ${arg_TIMEOUT})
   endif()
   add_executable(${name}_test ${arg_SOURCES})
-  podkit_tidy_tests(${name}_test)
   target_link_libraries(${name}_test PRIVATE podkit_test_main podkit_test_support podkit_common ${arg_DEPS})
   # NoTests: a name that Catch2 cannot match would otherwise pass without running anything.
   catch_discover_tests(${name}_test

@@ -338,12 +338,12 @@ TEST_CASE("A dialled stream carries much both ways, woken by many threads", "[di
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
-      for (int i = 0; i < 500; ++i) user->Send(std::string(i % 7 == 0 ? 20'000 : 20, 'a' + t));
+      for (int i = 0; i < 500; ++i) user->Send(std::string(i % 7 == 0 ? 20'000 : 20, "abcd"[t]));
     });
   }
   for (std::thread& thread : threads) thread.join();
-  const size_t total = 4 * (72 * 20'000 + 428 * 20);
-  CHECK(user->AwaitBytes(total).size() == total);
+  constexpr size_t kTotal = size_t{4} * (72 * 20'000 + 428 * 20);
+  CHECK(user->AwaitBytes(kTotal).size() == kTotal);
   CHECK_FALSE(user->misused());
 }
 

@@ -131,7 +131,8 @@ TEST_CASE("HostSet counts a call in flight until its lease is gone, however it e
     CHECK(bed.StatusOf("h2").in_flight == 1);
   }
   try {
-    auto lease = bed.Take("h1");
+    const auto lease = bed.Take("h1");
+    CHECK(lease.host() == "h1");
     throw std::runtime_error("a responder");
   } catch (const std::runtime_error&) {
     CHECK(bed.StatusOf("h1").in_flight == 0);

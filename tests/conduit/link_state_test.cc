@@ -9,8 +9,6 @@
 namespace podkit::conduit {
 namespace {
 
-using podkit::testing::ValueOf;
-
 // What was told of the hosts of pod B. Thread-safe.
 class EventsOfB {
  public:

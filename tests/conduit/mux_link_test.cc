@@ -34,7 +34,7 @@ struct Side {
                   call->Reply({.content_type = "application/json",
                                .body = call->caller()->id + ":" + call->request().body});
                 },
-            .on_going_away = [this](GoAwayReason, absl::Duration) { events.push_back("going"); },
+            .on_going_away = [this](GoAwayReason, absl::Duration) { events.emplace_back("going"); },
             .on_closed =
                 [this](const absl::Status& why) {
                   events.push_back("closed " + std::string(absl::StatusCodeToString(why.code())));

@@ -13,7 +13,7 @@
 namespace podkit::lock {
 namespace {
 
-constexpr int kThreads = 16;
+constexpr int kServerThreads = 16;
 
 // Pod A asks, pod L has the directory.
 std::shared_ptr<conduit::Pods> PodsOf(std::string own_id, const std::string& host_of_l,
@@ -28,7 +28,7 @@ std::shared_ptr<conduit::Pods> PodsOf(std::string own_id, const std::string& hos
 
 conduit::ConduitOptions WithThreads() {
   conduit::ConduitOptions options;
-  options.worker_threads = kThreads;
+  options.worker_threads = kServerThreads;
   return options;
 }
 
@@ -69,7 +69,8 @@ struct RemoteBed::Parts {
     };
     REQUIRE(router.AddUpgrade(conduit::kMuxPath, conduit::kMuxProtocol, upgrade) ==
             absl::OkStatus());
-    server = ValueOf(servers::HttpServer::Start({.worker_threads = kThreads}, std::move(router)));
+    server =
+        ValueOf(servers::HttpServer::Start({.worker_threads = kServerThreads}, std::move(router)));
     return "http://127.0.0.1:" + std::to_string(server->port());
   }
 };
