@@ -27,7 +27,6 @@ using conduit::Conduit;
 using conduit::Effect;
 using conduit::ErrorList;
 using conduit::MuxTransport;
-using conduit::Nothing;
 using conduit::Pod;
 using conduit::Pods;
 using servers::HttpResponse;

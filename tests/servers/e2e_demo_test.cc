@@ -20,8 +20,11 @@ namespace {
 class DemoFolder {
  public:
   std::vector<std::string> Arguments() const {
-    return {PODKIT_PODCTL, "demo",  "--folder",   folder_.File("demo"),        "--port-a", port_a_,
-            "--port-b",    port_b_, "--examples", PODKIT_EXAMPLES "/calendars"};
+    return {PODKIT_PODCTL, "demo",
+            "--folder",    folder_.File("demo"),
+            "--port-a",    port_a_,
+            "--port-b",    port_b_,
+            "--examples",  std::string(PODKIT_EXAMPLES) + "/calendars"};
   }
   ProcessResult Podctl(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(),

@@ -287,8 +287,8 @@ TEST_CASE("podctl puts, gets and deletes chunks", "[e2e][replicad][podctl]") {
 TEST_CASE("The demo runs a gateway when it is asked to", "[e2e][replicad][demo]") {
   const TempDir folder;
   const auto port = [] { return fmt::format("{}", FreePort()); };
-  ProcessUnderTest demo({PODKIT_PODCTL, "demo", PODKIT_EXAMPLES "/calendars", "--folder",
-                         folder.File("demo"), "--port-a", port(), "--port-b", port(),
+  ProcessUnderTest demo({PODKIT_PODCTL, "demo", std::string(PODKIT_EXAMPLES) + "/calendars",
+                         "--folder", folder.File("demo"), "--port-a", port(), "--port-b", port(),
                          "--with-replica", "--port-gateway", port()});
   demo.WaitForOut("Ctrl-C stops everything");
   const auto podctl = [&](std::vector<std::string> arguments) {

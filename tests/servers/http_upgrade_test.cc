@@ -34,9 +34,10 @@ class UpgradeBed {
       ++stopping;
       if (close_when_stopping) user()->Close();
     };
-    REQUIRE(router.AddUpgrade(
-                "/up", "echo/1", [this](const HttpRequest& request) { return Answer(request); },
-                std::move(upgrade)) == absl::OkStatus());
+    const absl::Status added = router.AddUpgrade(
+        "/up", "echo/1", [this](const HttpRequest& request) { return Answer(request); },
+        std::move(upgrade));
+    REQUIRE(added == absl::OkStatus());
     server = MustStart(std::move(options), std::move(router));
   }
 
