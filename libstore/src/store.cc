@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "attachments/chunk_folder.h"
 #include "attachments/chunks.h"
 #include "changes/change_notifier.h"
@@ -46,7 +48,25 @@ absl::Status CheckGrace(absl::Duration grace) {
                                                 absl::FormatDuration(grace)));
 }
 
+absl::Status CheckOptions(const StoreOptions& options) {
+  PODKIT_RETURN_IF_ERROR(CheckGrace(options.orphan_grace));
+  if (IsValidAttachmentUri(options.attachment_uri)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("attachment_uri: '{}' is no URI to go on with '/'", options.attachment_uri));
+}
+
 }  // namespace
+
+bool IsValidAttachmentUri(std::string_view uri) {
+  static constexpr std::string_view kNotInUris = "\"<>\\^`{|}";
+  const size_t scheme = uri.find(':');
+  if (scheme == 0 || scheme == std::string_view::npos) return false;
+  if (uri.size() > 1024 || uri.ends_with('/')) return false;
+  if (!absl::ascii_isalpha(static_cast<unsigned char>(uri.front()))) return false;
+  return std::ranges::all_of(uri, [](char c) {
+    return c > ' ' && c < '\x7F' && kNotInUris.find(c) == std::string_view::npos;
+  });
+}
 
 absl::StatusOr<std::string> PodOf(const Context& context, const std::string& uid) {
   PODKIT_ASSIGN_OR_RETURN(User user, context.directory->Find(uid));
@@ -77,7 +97,7 @@ Store::~Store() = default;
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options,
                                                    std::shared_ptr<const UserDirectory> directory,
                                                    conduit::Conduit* conduit, std::string pod_id) {
-  PODKIT_RETURN_IF_ERROR(CheckGrace(options.orphan_grace));
+  PODKIT_RETURN_IF_ERROR(CheckOptions(options));
   PODKIT_ASSIGN_OR_RETURN(auto stores, UserStores::Open({.folder = options.folder,
                                                          .pod_id = pod_id,
                                                          .max_open_files = options.max_open_files,

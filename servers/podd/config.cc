@@ -63,7 +63,31 @@ std::vector<Flag> Flags(PoddSettings* settings) {
           {"record", &settings->record, kFile,
            "Record there what other pods ask and are answered, without secrets [nowhere]"},
           {"max-body-bytes", &settings->max_body_bytes, kNumber, "Size of a request [33554432]"},
+          {"attachment-uri", &settings->attachment_uri, "URI",
+           "What the URIs of attachments begin with, the same on every pod "
+           "[podkit:/attachments]"},
+          {"max-attachment-bytes", &settings->max_attachment_bytes, kNumber,
+           "Size of an attachment [104857600]"},
+          {"max-attachments", &settings->max_attachments, kNumber, "Attachments of an event [100]"},
+          {"attachment-quota", &settings->attachment_quota, kNumber,
+           "Bytes of all attachments of one user [1073741824]"},
       });
+}
+
+absl::Status CheckStore(const PoddSettings& settings, store::StoreOptions* store) {
+  constexpr int64_t kMost = int64_t{1} << 50;
+  PODKIT_RETURN_IF_ERROR(TakeNumber("max-attachment-bytes", settings.max_attachment_bytes, 0,
+                                    &store->max_attachment_bytes, kMost));
+  PODKIT_RETURN_IF_ERROR(TakeNumber("max-attachments", settings.max_attachments, 0,
+                                    &store->max_attachments_per_object));
+  PODKIT_RETURN_IF_ERROR(TakeNumber("attachment-quota", settings.attachment_quota, 0,
+                                    &store->attachment_quota, kMost));
+  store->attachment_uri = settings.attachment_uri.value_or(store->attachment_uri);
+  if (store::IsValidAttachmentUri(store->attachment_uri)) return absl::OkStatus();
+  return WrongFlag("attachment-uri",
+                   fmt::format("'{}' is no URI to go on with '/': give a scheme, ':' and what "
+                               "follows, in ASCII, and no '/' at the end",
+                               store->attachment_uri));
 }
 
 absl::StatusOr<PoddConfig> Check(const PoddSettings& settings) {
@@ -87,6 +111,7 @@ absl::StatusOr<PoddConfig> Check(const PoddSettings& settings) {
   config.calls_over_http = transport != "links";
   PODKIT_RETURN_IF_ERROR(TakeNumber("max-body-bytes", settings.max_body_bytes, kLeastBodyBytes,
                                     &config.max_body_bytes));
+  PODKIT_RETURN_IF_ERROR(CheckStore(settings, &config.store));
   return config;
 }
 

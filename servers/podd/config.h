@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "podkit/store/store.h"
 #include "servers/common/program.h"
 #include "servers/common/serving.h"
 
@@ -22,6 +23,10 @@ struct PoddSettings : ServingSettings {
   std::optional<std::string> transport;
   std::optional<std::string> record;
   std::optional<int64_t> max_body_bytes;
+  std::optional<std::string> attachment_uri;
+  std::optional<int64_t> max_attachment_bytes;
+  std::optional<int64_t> max_attachments;
+  std::optional<int64_t> attachment_quota;
 };
 
 // The settings with defaults, checked.
@@ -38,6 +43,7 @@ struct PoddConfig : ServingConfig {
   bool calls_over_links = false;
   bool calls_over_http = true;
   size_t max_body_bytes = size_t{32} << 20;
+  store::StoreOptions store;  // What the flags say of it, without the folder.
 };
 
 extern const Program<PoddSettings, PoddConfig> kPodd;

@@ -135,7 +135,7 @@ absl::Status PodServer::Parts::FindHosts() {
 }
 
 absl::Status PodServer::Parts::OpenStore() {
-  store::StoreOptions options;
+  store::StoreOptions options = config.store;
   options.folder = config.data;
   options.log = conduit ? MakeConduitOptions(config, log).log : nullptr;
   PODKIT_ASSIGN_OR_RETURN(store, store::Store::Open(options, users, conduit.get(), config.pod));

@@ -123,6 +123,26 @@ TEST_CASE("A file is attached to a shared event from either pod, and read from b
   CHECK(bed.Anna({"collect-orphans", "anna"}) == "{\"chunks\":0,\"bytes\":0}\n");
 }
 
+TEST_CASE("podd keeps the limits of attachments that it is told", "[e2e][attachments]") {
+  const Bed bed({"--attachment-uri", "https://cal.example/files", "--max-attachments", "1",
+                 "--max-attachment-bytes", "1000"});
+  const auto attach = [&](const std::string& file) {
+    return bed.pods.Podctl(
+        {"--as", "emma", "--pod", "B", "attach", "annas-plan", "lunch.ics", file});
+  };
+  const auto large = attach(bed.pods.NewFile("large.txt", std::string(1001, 'x')));
+  CHECK(large.exit_code == 1);
+  CHECK_THAT(large.err, Catch::Contains("1000 bytes"));
+  const std::string small = bed.pods.NewFile("small.txt", "soup");
+  CHECK(attach(small).exit_code == 0);
+  CHECK_THAT(bed.Anna({"attachments", "plan", "lunch.ics"}),
+             Catch::Contains("https://cal.example/files/anna/"));
+  const auto second = attach(small);
+  CHECK(second.exit_code == 1);
+  CHECK_THAT(second.err, Catch::Contains("1 attachments, which is the limit"));
+  CHECK(bed.Check().attachments == 1);
+}
+
 // Attaches a file of two parts through pod B until that fails; adds the managed id of each that was
 // acknowledged, with what makes its bytes. On a thread of its own, so without assertions.
 void AttachUntilItFails(podctl::PodClient& api, std::vector<std::pair<std::string, uint32_t>>* done,

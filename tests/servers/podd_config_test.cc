@@ -53,6 +53,22 @@ TEST_CASE("podd records what it is asked only where it is told to", "[podd][conf
   CHECK(ValueOf(Configure({"--record", "calls.rec"})).record == "calls.rec");
 }
 
+TEST_CASE("podd takes what attachments may be", "[podd][config]") {
+  const auto defaults = ValueOf(Configure({})).store;
+  CHECK(defaults.attachment_uri == "podkit:/attachments");
+  CHECK(defaults.max_attachment_bytes == 100 << 20);
+  CHECK(defaults.max_attachments_per_object == 100);
+  CHECK(defaults.attachment_quota == 1 << 30);
+  const auto store =
+      ValueOf(Configure({"--attachment-uri", "https://cal.example/files", "--max-attachment-bytes",
+                         "5000000000", "--max-attachments", "3", "--attachment-quota", "0"}))
+          .store;
+  CHECK(store.attachment_uri == "https://cal.example/files");
+  CHECK(store.max_attachment_bytes == 5'000'000'000);
+  CHECK(store.max_attachments_per_object == 3);
+  CHECK(store.attachment_quota == 0);
+}
+
 TEST_CASE("podd speaks https when it has a certificate", "[podd][config]") {
   CHECK(ValueOf(Configure({"--tls-certificate-file", "c.pem", "--tls-key-file", "k.pem"})).url() ==
         "https://127.0.0.1:8201");

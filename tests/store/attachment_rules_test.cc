@@ -331,4 +331,23 @@ TEST_CASE("Chunks are not collected sooner than files take to come", "[store][at
             .ok());
 }
 
+TEST_CASE("What the URIs of attachments begin with is a URI", "[store][attachments]") {
+  for (const char* uri : {"podkit:/attachments", "https://cal.example/files", "urn:a"}) {
+    CHECK(store::IsValidAttachmentUri(uri));
+  }
+  for (const char* uri : {"", ":a", "files", "https://cal.example/", "https://a b/c", "1:a",
+                          "https://cal.example/\r\nX", "https://caf\xC3\xA9/a", "a:\"b\""}) {
+    CAPTURE(uri);
+    CHECK_FALSE(store::IsValidAttachmentUri(uri));
+  }
+  CHECK_FALSE(store::IsValidAttachmentUri("a:" + std::string(1023, 'x')));
+  const TempDir folder;
+  const std::shared_ptr<store::FileUserDirectory> nobody =
+      ValueOf(store::FileUserDirectory::Create({}));
+  const auto refused = store::Store::Open({.folder = folder.File("a"), .attachment_uri = "files"},
+                                          nobody, nullptr, "A");
+  CHECK(refused.status() ==
+        absl::InvalidArgumentError("attachment_uri: 'files' is no URI to go on with '/'"));
+}
+
 }  // namespace podkit::testing

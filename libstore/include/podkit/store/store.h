@@ -70,6 +70,9 @@ struct StoreOptions {
       log;  // May be empty. Called from any thread.
 };
 
+// A URI of at most 1024 bytes to which segments can be added, each after a '/'.
+bool IsValidAttachmentUri(std::string_view uri);
+
 // A message to another home that is not delivered yet.
 struct PendingMessage {
   std::string id;
