@@ -18,6 +18,8 @@
 namespace podkit::store {
 
 class ChangeNotifier;
+class HomeRounds;
+class OrphanCollector;
 class ShareReconciler;
 
 struct Context {
@@ -31,6 +33,8 @@ struct Context {
   std::unique_ptr<Postman> postman;
   std::unique_ptr<ChangeNotifier> notifier;
   std::unique_ptr<ShareReconciler> reconciler;
+  std::unique_ptr<OrphanCollector> orphan_collector;
+  std::unique_ptr<HomeRounds> rounds;
 
   Context();
   ~Context();

@@ -8,12 +8,14 @@
 #include "absl/strings/ascii.h"
 #include "attachments/chunk_folder.h"
 #include "attachments/chunks.h"
+#include "attachments/orphan_collector.h"
 #include "changes/change_notifier.h"
 #include "common/status_macros.h"
 #include "context.h"
 #include "external/external_home.h"
 #include "external/external_home_child.h"
 #include "external/remote_responder.h"
+#include "home_rounds.h"
 #include "internal/integrity.h"
 #include "internal/internal_home.h"
 #include "internal/internal_home_child.h"
@@ -38,6 +40,18 @@ absl::Status Carry(const Context& context, const Message& message) {
           {.id = message.id, .from = message.from_uid, .kind = message.kind, .body = message.body},
           {.timeout = context.options.call_timeout})
       .status();
+}
+
+// What is done about every home in the background.
+std::unique_ptr<HomeRounds> MakeRounds(Context& context) {
+  const auto visit = [](auto* worker) {
+    return [worker](const std::vector<std::string>& uids, const std::stop_token& stop) {
+      worker->Visit(uids, stop);
+    };
+  };
+  return std::make_unique<HomeRounds>(
+      context, std::vector<HomeRounds::Visit>{visit(context.reconciler.get()),
+                                              visit(context.orphan_collector.get())});
 }
 
 // Parts of files that are on their way are not collected, however slow everything is.
@@ -124,6 +138,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options,
     context.notifier->Changed(change);
   };
   context.reconciler = std::make_unique<ShareReconciler>(context);
+  context.orphan_collector = std::make_unique<OrphanCollector>(context);
+  context.rounds = MakeRounds(context);
   if (conduit != nullptr) RegisterRemoteActions(context, *conduit);
   context.notifier->Start();
   PODKIT_RETURN_IF_ERROR(context.postman->Start());
@@ -134,7 +150,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options,
     context.options.log(conduit::LogLevel::kWarning,
                         fmt::format("groups are not followed: {}", followed.ToString()));
   }
-  context.reconciler->Start();
+  context.rounds->Start();
   return store;
 }
 
@@ -173,10 +189,7 @@ absl::StatusOr<HomeCheck> Store::CheckHome(const std::string& uid) {
 }
 
 absl::StatusOr<CollectedOrphans> Store::CollectOrphans(const std::string& uid) {
-  const Context& context = impl_->context;
-  PODKIT_ASSIGN_OR_RETURN(const auto store, context.stores->GetExisting(uid));
-  const absl::Time now = context.Now();
-  return RemoveOrphans(*store, *context.options.chunks, now - context.options.orphan_grace, now);
+  return impl_->context.orphan_collector->Collect(uid);
 }
 
 absl::StatusOr<ReconciledShares> Store::ReconcileShares(const std::string& after, int64_t homes) {
@@ -211,7 +224,8 @@ StoreStats Store::Stats() const {
           .messages_delivered = context.postman->delivered(),
           .messages_failed = context.postman->failed(),
           .shares_compared = context.reconciler->compared(),
-          .shares_healed = context.reconciler->healed()};
+          .shares_healed = context.reconciler->healed(),
+          .orphans_collected = context.orphan_collector->collected()};
 }
 
 }  // namespace podkit::store

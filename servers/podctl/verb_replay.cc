@@ -68,8 +68,8 @@ absl::Status RunReplay(Session& session, const ReplayFlags& flags) {
   conduit::Conduit own(std::move(pods), &network);
   PODKIT_ASSIGN_OR_RETURN(
       const auto store,
-      store::Store::Open({.folder = flags.data, .reconcile_period = absl::ZeroDuration()}, users,
-                         &own, flags.id));
+      store::Store::Open({.folder = flags.data, .care_period = absl::ZeroDuration()}, users, &own,
+                         flags.id));
   PODKIT_ASSIGN_OR_RETURN(const conduit::Replayed replayed, conduit::Replay(flags.recording, own));
   if (session.json()) {
     session.Print(ReplayJson(replayed));

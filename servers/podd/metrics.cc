@@ -25,6 +25,10 @@ void AddStore(const MetricsSnapshot& snapshot, MetricFamilies* to) {
       .Add(healed.replied_again, {{"remedy", "replied_again"}})
       .Add(healed.removed, {{"remedy", "removed"}})
       .Add(healed.withdrawn, {{"remedy", "withdrawn"}});
+  to->Counter("store_orphans_collected_total", "Chunks of attachments that nothing used")
+      .Add(store.orphans_collected.chunks);
+  to->Counter("store_orphans_collected_bytes_total", "Bytes of these chunks")
+      .Add(store.orphans_collected.bytes);
   to->Gauge("store_messages_pending", "Messages that wait for delivery")
       .Add(snapshot.pending_messages);
   to->Gauge("store_messages_oldest_seconds", "Age of the oldest message that waits")

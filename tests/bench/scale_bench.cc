@@ -83,7 +83,7 @@ void MeasureStart(int homes) {
   const auto open = [&] {
     const absl::Time start = absl::Now();
     const auto store = Must(store::Store::Open(
-        {.folder = data, .reconcile_period = absl::ZeroDuration()}, directory, nullptr, "A"));
+        {.folder = data, .care_period = absl::ZeroDuration()}, directory, nullptr, "A"));
     return absl::ToDoubleMilliseconds(absl::Now() - start);
   };
   open();

@@ -332,7 +332,7 @@ TEST_CASE("Shares are compared in the background too", "[store][reconcile]") {
   const auto open = [&](absl::Duration period) {
     const auto directory =
         ValueOf(store::FileUserDirectory::Create({{"ann", "Ann", "A"}, {"abe", "Abe", "A"}}));
-    return ValueOf(store::Store::Open({.folder = folder.File("A"), .reconcile_period = period},
+    return ValueOf(store::Store::Open({.folder = folder.File("A"), .care_period = period},
                                       directory, nullptr, "A"));
   };
   {

@@ -2,12 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <functional>
 #include <map>
 #include <set>
-#include <stop_token>
-#include <thread>
 #include <utility>
 
 #include "common/mutex.h"
@@ -18,9 +15,6 @@ namespace podkit::store {
 namespace {
 
 constexpr size_t kMostProblems = 20;
-// In the background: how many homes follow each other without a pause, and when the first do.
-constexpr int64_t kHomesInABurst = 50;
-constexpr absl::Duration kFirstPause = absl::Minutes(1);
 
 using Sides = std::vector<ShareSide>;
 using Healings = std::map<std::string, std::vector<Healing>>;  // By home.
@@ -50,20 +44,15 @@ HealedShares& HealedShares::operator+=(const HealedShares& other) {
 
 struct ShareReconciler::State {
   const Context& context;
-  std::stop_source stop;
-  std::thread thread;
 
   Mutex mutex;
-  CondVar changed;
-  bool stopping ABSL_GUARDED_BY(mutex) = false;
   int64_t compared ABSL_GUARDED_BY(mutex) = 0;
   HealedShares healed ABSL_GUARDED_BY(mutex);
 
   explicit State(const Context& store_context) : context(store_context) {}
 
-  void Loop();
-  bool Pause(absl::Duration pause);
-  absl::StatusOr<ReconciledShares> Sweep(const std::string& after, int64_t homes);
+  absl::StatusOr<ReconciledShares> Sweep(const std::vector<std::string>& uids,
+                                         const std::stop_token& stop);
   std::vector<ShareFacts> Answer(const Sides& sides);
   absl::Status AnswerFrom(const std::string& uid, const Sides& sides,
                           const std::vector<size_t>& which, std::vector<ShareFacts>* answers);
@@ -180,30 +169,27 @@ class ShareSweep {
 
 }  // namespace
 
-absl::StatusOr<ReconciledShares> ShareReconciler::State::Sweep(const std::string& after,
-                                                               int64_t homes) {
+absl::StatusOr<ReconciledShares> ShareReconciler::State::Sweep(const std::vector<std::string>& uids,
+                                                               const std::stop_token& stop) {
   ShareSweep sweep(
       context,
-      [this](const std::string& pod,
-             const Sides& sides) -> absl::StatusOr<std::vector<ShareFacts>> {
+      [this, &stop](const std::string& pod,
+                    const Sides& sides) -> absl::StatusOr<std::vector<ShareFacts>> {
         if (pod == context.pod_id) return Answer(sides);
         if (context.conduit == nullptr) {
           return absl::UnavailableError("this pod is not connected to others");
         }
         return context.conduit->Call<CompareShares>(
-            pod, {.sides = sides},
-            {.timeout = context.options.call_timeout, .stop = stop.get_token()});
+            pod, {.sides = sides}, {.timeout = context.options.call_timeout, .stop = stop});
       },
       [this](const std::string& uid, const std::vector<Healing>& healings, HealedShares* done) {
         return HealHome(uid, healings, done);
       });
-  const auto uids = context.stores->HomesAfter(after, static_cast<size_t>(homes));
   for (const std::string& uid : uids) {
     if (stop.stop_requested()) return absl::CancelledError("the store is being closed");
     sweep.AddHome(uid);
   }
   ReconciledShares result = sweep.Finish();
-  if (static_cast<int64_t>(uids.size()) == homes) result.next = uids.back();
   AddCompared(result.shares);
   return result;
 }
@@ -275,56 +261,24 @@ absl::Status ShareReconciler::State::HealHome(const std::string& uid,
   return absl::OkStatus();
 }
 
-// False if it is the end.
-bool ShareReconciler::State::Pause(absl::Duration pause) {
-  const absl::Time until = absl::Now() + pause;
-  MutexLock lock(&mutex);
-  for (;;) {
-    const absl::Duration left = until - absl::Now();
-    if (stopping || left <= absl::ZeroDuration()) return !stopping;
-    changed.WaitFor(&mutex, left);
-  }
-}
-
-void ShareReconciler::State::Loop() {
-  const absl::Duration period = context.options.reconcile_period;
-  // A pod that is started often does not always begin with the same homes.
-  const auto count = static_cast<int64_t>(context.stores->CountHomes());
-  const auto skipped = count == 0 ? 0 : absl::ToUnixMicros(absl::Now()) % count;
-  const auto before = context.stores->HomesAfter("", static_cast<size_t>(skipped));
-  std::string after = before.empty() ? "" : before.back();
-  absl::Duration pause = std::min(period, kFirstPause);
-  while (Pause(pause)) {
-    const auto result = Sweep(after, kHomesInABurst);
-    if (!result.ok()) return;
-    after = result->next;
-    const auto homes = static_cast<int64_t>(context.stores->CountHomes());
-    pause = period * std::min<int64_t>(kHomesInABurst, homes) / std::max<int64_t>(homes, 1);
-  }
-}
-
 ShareReconciler::ShareReconciler(const Context& context)
     : state_(std::make_unique<State>(context)) {}
 
-ShareReconciler::~ShareReconciler() {
-  state_->stop.request_stop();
-  {
-    MutexLock lock(&state_->mutex);
-    state_->stopping = true;
-    state_->changed.SignalAll();
-  }
-  if (state_->thread.joinable()) state_->thread.join();
-}
-
-void ShareReconciler::Start() {
-  const StoreOptions& options = state_->context.options;
-  if (!options.deliver_in_background || options.reconcile_period <= absl::ZeroDuration()) return;
-  state_->thread = std::thread([state = state_.get()] { state->Loop(); });
-}
+ShareReconciler::~ShareReconciler() = default;
 
 absl::StatusOr<ReconciledShares> ShareReconciler::Run(const std::string& after, int64_t homes) {
-  if (homes > 0) return state_->Sweep(after, homes);
-  return MakeError(InvalidRequest{}, fmt::format("compare at least one home, not {}", homes));
+  if (homes <= 0) {
+    return MakeError(InvalidRequest{}, fmt::format("compare at least one home, not {}", homes));
+  }
+  const auto uids = state_->context.stores->HomesAfter(after, static_cast<size_t>(homes));
+  PODKIT_ASSIGN_OR_RETURN(auto result, state_->Sweep(uids, {}));
+  if (static_cast<int64_t>(uids.size()) == homes) result.next = uids.back();
+  return result;
+}
+
+void ShareReconciler::Visit(const std::vector<std::string>& uids, const std::stop_token& stop) {
+  // Homes and pods that could not be asked are asked again in the next round.
+  state_->Sweep(uids, stop).IgnoreError();
 }
 
 absl::StatusOr<std::vector<ShareFacts>> ShareReconciler::Receive(

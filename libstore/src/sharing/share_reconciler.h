@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -25,11 +26,11 @@ class ShareReconciler {
   explicit ShareReconciler(const Context& context);
   ~ShareReconciler();
 
-  // Starts the thread that goes through all homes slowly, if the options ask for one.
-  void Start();
-
   // See Store::ReconcileShares. InvalidRequest unless `homes` is positive.
   absl::StatusOr<ReconciledShares> Run(const std::string& after, int64_t homes);
+
+  // The same for these homes, in the background; see HomeRounds.
+  void Visit(const std::vector<std::string>& uids, const std::stop_token& stop);
 
   // Answers another pod. AccessDenied unless all of its sides are those of users who live there;
   // TooManyResults.

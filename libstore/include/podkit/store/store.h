@@ -58,9 +58,10 @@ struct StoreOptions {
   // Deliver messages from threads of the store, one for each pod. Without it the owner calls
   // DeliverMessages.
   bool deliver_in_background = true;
-  // With deliver_in_background: compares the shares of all homes with their other side once in this
-  // time, a few homes after the others, as ReconcileShares does. Zero: only when asked to.
-  absl::Duration reconcile_period = absl::Hours(24);
+  // With deliver_in_background: visits all homes once in this time, a few after the others, to
+  // compare their shares as ReconcileShares does and to remove what CollectOrphans does. Zero: only
+  // when asked to.
+  absl::Duration care_period = absl::Hours(24);
   // Called after a change of a collection that lives here or shows in a home here, by whomever; may
   // be empty. A hint: several changes may come as one, and one from another pod may be lost. Called
   // from any thread; must not wait.
@@ -176,6 +177,7 @@ struct StoreStats {
   int64_t messages_failed = 0;  // Attempts that will be repeated.
   int64_t shares_compared = 0;  // With their other side, as ReconcileShares does.
   HealedShares shares_healed;   // Here, whoever asked.
+  CollectedOrphans orphans_collected;
 };
 
 class Store {
