@@ -16,8 +16,8 @@ namespace podkit::conduit {
 namespace {
 
 absl::Status NoConnections(std::string_view pod, std::string_view why) {
-  return internal::WithOutcome(MakeError(NoConnectionsAvailable{.pod = std::string(pod)}, why),
-                               Outcome::kNotExecuted);
+  return WithOutcome(MakeError(NoConnectionsAvailable{.pod = std::string(pod)}, why),
+                     Outcome::kNotExecuted);
 }
 
 std::function<size_t(size_t)> AtRandom() {

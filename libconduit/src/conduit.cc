@@ -18,7 +18,6 @@ namespace {
 
 using internal::Cancel;
 using internal::ForLog;
-using internal::WithOutcome;
 
 constexpr absl::Duration kCancelTimeout = absl::Seconds(2);
 constexpr absl::Duration kMeetTimeout = absl::Seconds(5);

@@ -49,11 +49,6 @@ std::optional<std::string> ErrorFields(const absl::Status& status, std::string_v
   return ErrorFieldsJson(status);
 }
 
-absl::Status WithOutcome(absl::Status status, Outcome outcome) {
-  status.SetPayload(kOutcomePayload, absl::Cord(std::string(OutcomeName(outcome))));
-  return status;
-}
-
 std::string CodeName(absl::StatusCode code) {
   std::string name = absl::StatusCodeToString(code);
   std::transform(name.begin(), name.end(), name.begin(), AsciiLower);
@@ -92,6 +87,11 @@ std::string ErrorFieldsJson(const absl::Status& status) {
   return payload ? payload->substr(payload->find('\n') + 1) : "{}";
 }
 
+absl::Status WithOutcome(absl::Status status, Outcome outcome) {
+  status.SetPayload(kOutcomePayload, absl::Cord(std::string(OutcomeName(outcome))));
+  return status;
+}
+
 Outcome OutcomeOf(const absl::Status& status) {
   if (status.ok()) return Outcome::kOk;
   if (const auto name = Payload(status, kOutcomePayload)) {
@@ -123,7 +123,7 @@ absl::Status TransportError(Outcome outcome, std::string_view details) {
   const auto code = outcome == Outcome::kTimedOut    ? absl::StatusCode::kDeadlineExceeded
                     : outcome == Outcome::kCancelled ? absl::StatusCode::kCancelled
                                                      : absl::StatusCode::kUnavailable;
-  return internal::WithOutcome(absl::Status(code, std::string(details)), outcome);
+  return WithOutcome(absl::Status(code, std::string(details)), outcome);
 }
 
 }  // namespace podkit::conduit

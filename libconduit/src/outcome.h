@@ -9,9 +9,6 @@
 
 namespace podkit::conduit::internal {
 
-// `status` with an outcome that OutcomeOf reports before it looks at anything else.
-absl::Status WithOutcome(absl::Status status, Outcome outcome);
-
 // Nobody answered, as far as is known: the way there failed, or the time was over.
 constexpr bool IsFailure(Outcome outcome) {
   return outcome == Outcome::kNotExecuted || outcome == Outcome::kUnknown ||

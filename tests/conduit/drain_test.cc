@@ -91,7 +91,7 @@ class ReturningTransport final : public Transport {
     sent.push_back(sending.host);
     if (returned_-- > 0) {
       return sending.done(
-          internal::WithOutcome(absl::AbortedError("it is being closed"), Outcome::kNotExecuted));
+          WithOutcome(absl::AbortedError("it is being closed"), Outcome::kNotExecuted));
     }
     sending.done(receive(sending.request));
   }

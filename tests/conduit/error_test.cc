@@ -46,14 +46,13 @@ TEST_CASE("OutcomeOf follows from what a status carries", "[conduit][error]") {
   CHECK(TransportError(Outcome::kNotExecuted, "x").code() == absl::StatusCode::kUnavailable);
   CHECK(TransportError(Outcome::kUnknown, "x").code() == absl::StatusCode::kUnavailable);
   CHECK(TransportError(Outcome::kTimedOut, "x").code() == absl::StatusCode::kDeadlineExceeded);
-  CHECK(OutcomeOf(internal::WithOutcome(MakeError(ShopClosed{}, ""), Outcome::kNotExecuted)) ==
+  CHECK(OutcomeOf(WithOutcome(MakeError(ShopClosed{}, ""), Outcome::kNotExecuted)) ==
         Outcome::kNotExecuted);
   CHECK(OutcomeName(Outcome::kNotExecuted) == "not_executed");
 }
 
 TEST_CASE("A status with another message keeps what it carries", "[conduit][error]") {
-  const absl::Status status =
-      internal::WithOutcome(MakeError(ShopClosed{}, "a"), Outcome::kUnknown);
+  const absl::Status status = WithOutcome(MakeError(ShopClosed{}, "a"), Outcome::kUnknown);
   const absl::Status changed = WithMessage(status, "b");
   CHECK(changed.message() == "b");
   CHECK(changed.code() == status.code());

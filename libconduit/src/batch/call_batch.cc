@@ -110,7 +110,7 @@ std::shared_ptr<internal::OutgoingBatch> Conduit::Impl::MakeBatch(
     absl::Status problem = call.problem;
     if (problem.ok()) {
       problem = internal::CheckOptions(call.info, own);
-      if (!problem.ok()) problem = internal::WithOutcome(problem, Outcome::kNotExecuted);
+      if (!problem.ok()) problem = WithOutcome(problem, Outcome::kNotExecuted);
     }
     made.push_back(
         {.request = internal::CallRequest({.pod = pod,
@@ -165,7 +165,7 @@ void Conduit::Start(std::string_view pod, Batch& batch, const CallOptions& optio
   using Command = internal::BatchCommand;
   const std::shared_ptr<internal::BatchState> state = batch.state_;
   const absl::Status bad = impl_->CheckBatch(pod, *state, options);
-  if (!bad.ok()) return done(internal::WithOutcome(bad, Outcome::kNotExecuted));
+  if (!bad.ok()) return done(WithOutcome(bad, Outcome::kNotExecuted));
   state->called = true;
   if (state->calls.empty()) return done(absl::OkStatus());
   const auto calls = impl_->MakeBatch(impl_->pods->Find(pod), *state, options);

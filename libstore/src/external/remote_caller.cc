@@ -12,6 +12,13 @@ namespace {
 
 constexpr absl::Duration kRetryAfter = absl::Seconds(10);
 
+// When the pod wants to be asked again, if it says so.
+absl::Duration RetryAfter(const absl::Status& status) {
+  if (const auto overloaded = GetError<conduit::Overloaded>(status)) return overloaded->retry_after;
+  if (const auto running = GetError<conduit::StillRunning>(status)) return running->retry_after;
+  return kRetryAfter;
+}
+
 }  // namespace
 
 RemoteCaller::RemoteCaller(const Context& context, RemoteTarget target, Actor actor)
@@ -44,7 +51,13 @@ conduit::CallOptions RemoteCaller::Options() const {
 absl::Status RemoteCaller::Explain(const std::string& pod, const absl::Status& status) const {
   // Would be as large another time.
   if (GetError<conduit::BodyTooLarge>(status)) return status;
-  switch (conduit::OutcomeOf(status)) {
+  const conduit::Outcome outcome = conduit::OutcomeOf(status);
+  // Was not sent, and would not be another time: a text that is none, say.
+  if (absl::IsInvalidArgument(status) && conduit::ErrorClass(status).empty() &&
+      outcome == conduit::Outcome::kNotExecuted) {
+    return MakeError(InvalidRequest{}, std::string(status.message()));
+  }
+  switch (outcome) {
     case conduit::Outcome::kNotExecuted:
     case conduit::Outcome::kUnknown:
     case conduit::Outcome::kTimedOut:
@@ -52,15 +65,13 @@ absl::Status RemoteCaller::Explain(const std::string& pod, const absl::Status& s
     default:
       return status;
   }
-  absl::Status unavailable = MakeError(
-      PodUnavailable{.pod = pod, .retry_after = kRetryAfter},
-      fmt::format("the data of '{}' on pod '{}' is not available now, try again later: {}",
-                  target_.homeUID, pod, std::string(status.message())));
   // The outcome goes with it: a caller may need to know whether a write may have happened.
-  status.ForEachPayload([&](auto type, const auto& payload) {
-    if (!unavailable.GetPayload(type)) unavailable.SetPayload(type, payload);
-  });
-  return unavailable;
+  return conduit::WithOutcome(
+      MakeError(
+          PodUnavailable{.pod = pod, .retry_after = RetryAfter(status)},
+          fmt::format("the data of '{}' on pod '{}' is not available now, try again later: {}",
+                      target_.homeUID, pod, std::string(status.message()))),
+      outcome);
 }
 
 }  // namespace podkit::store

@@ -69,7 +69,8 @@ class RemoteCaller {
       options->payload = std::make_shared<const std::string>(argument.payload);
     }
   }
-  // A failed transport as PodUnavailable; everything else, BodyTooLarge too, as it is.
+  // A failed transport as PodUnavailable, a request that no pod would be sent as InvalidRequest;
+  // everything else, BodyTooLarge too, as it is.
   absl::Status Explain(const std::string& pod, const absl::Status& status) const;
 
   const Context& context_;

@@ -84,6 +84,10 @@ enum class Outcome {
 Outcome OutcomeOf(const absl::Status& status);
 std::string_view OutcomeName(Outcome outcome);
 
+// `status` with an outcome that OutcomeOf reports before it looks at anything else: for who answers
+// with an error of his own where a call failed.
+absl::Status WithOutcome(absl::Status status, Outcome outcome);
+
 // A transport's failure: `outcome` is kNotExecuted, kUnknown, kTimedOut or kCancelled.
 absl::Status TransportError(Outcome outcome, std::string_view details);
 
