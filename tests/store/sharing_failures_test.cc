@@ -1,4 +1,5 @@
 // A viewer's answer that the owner's pod does not take, or not yet.
+#include <fstream>
 #include <string>
 
 #include "pod_cluster.h"
@@ -67,6 +68,32 @@ TEST_CASE("Who accepts while the owner's pod is down has the share when it is ba
   CHECK(replies[0].status == ShareStatus::kAccepted);
   ValueOf(cluster.Child("bob", "anns")->PutObject("1.ics", {Event("1")}, {}));
   CHECK(ValueOf(cluster.Child("ann", "calendar")->CountObjects()) == 1);
+}
+
+TEST_CASE("A file that is damaged hides no message of another home", "[store][sharing]") {
+  PodCluster cluster;
+  cluster.network().SetFault("B", PodCluster::Fault::kRefuse);
+  for (const char* uid : {"abe", "ann"}) {
+    ValueOf(cluster.HomeOf(uid)->Invite("calendar", "bob", Access::kRead, ""));
+  }
+  cluster.Stop("A");
+  std::ofstream(cluster.FileOf("abe"), std::ios::binary) << std::string(8192, 'x');
+  cluster.Start("A");
+  cluster.Deliver();
+  const auto pending = ValueOf(cluster.store("A").PendingMessages());
+  REQUIRE(pending.size() == 2);
+  CHECK(pending[0].from_uid == "abe");
+  CHECK(pending[0].id.empty());
+  CHECK_THAT(pending[0].last_error, Catch::Contains("cannot be read"));
+  CHECK(pending[1].from_uid == "ann");
+  CHECK(pending[1].to_uid == "bob");
+  CHECK_FALSE(pending[1].id.empty());
+  // And hers goes when the other pod is back.
+  cluster.network().SetFault("B", PodCluster::Fault::kNone);
+  cluster.clock().Advance(absl::Hours(1));
+  cluster.Deliver();
+  CHECK(ValueOf(cluster.HomeOf("bob")->ListInvitations()).size() == 1);
+  CHECK(ValueOf(cluster.store("A").PendingMessages()).size() == 1);
 }
 
 TEST_CASE("A reply that the owner's pod answers with an error waits, and undoes nothing",

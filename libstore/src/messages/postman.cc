@@ -49,6 +49,26 @@ absl::StatusOr<std::vector<QueuedMessage>> OldestOfEach(UserStore& store) {
   return messages;
 }
 
+absl::Status AddPending(UserStores& stores, const std::string& uid,
+                        std::vector<PendingMessage>* pending) {
+  PODKIT_ASSIGN_OR_RETURN(const auto store, stores.GetUntilGone(uid));
+  return store->Read([&](Database& database) {
+    return database.Query(
+        "SELECT id, to_uid, kind, attempts, created_at, next_attempt_at, last_error FROM outbox"
+        " ORDER BY sequence",
+        {}, [&](const Row& row) {
+          pending->push_back({.id = row.Text(0),
+                              .from_uid = uid,
+                              .to_uid = row.Text(1),
+                              .kind = row.Text(2),
+                              .attempts = row.Integer(3),
+                              .created = FromSqlTime(row.Integer(4)),
+                              .next_attempt = FromSqlTime(row.Integer(5)),
+                              .last_error = row.Text(6)});
+        });
+  });
+}
+
 absl::Status DeleteDelivered(UserStore& store, int64_t sequence) {
   return store.WriteWhilePurging([&](Database& database) {
     return database.Execute("DELETE FROM outbox WHERE sequence = ?", {sequence});
@@ -382,26 +402,17 @@ absl::StatusOr<std::vector<PendingMessage>> Postman::Pending() {
   PODKIT_ASSIGN_OR_RETURN(const auto uids, state_->stores->ListPending());
   std::vector<PendingMessage> pending;
   for (const std::string& uid : uids) {
-    const auto store = state_->stores->GetUntilGone(uid);
-    if (IsGone(store.status())) continue;
-    PODKIT_RETURN_IF_ERROR(store.status());
-    PODKIT_RETURN_IF_ERROR((*store)->Read([&](Database& database) {
-      return database.Query(
-          "SELECT id, to_uid, kind, attempts, created_at, next_attempt_at, last_error FROM outbox"
-          " ORDER BY sequence",
-          {}, [&](const Row& row) {
-            pending.push_back({.id = row.Text(0),
-                               .from_uid = uid,
-                               .to_uid = row.Text(1),
-                               .kind = row.Text(2),
-                               .attempts = row.Integer(3),
-                               .created = FromSqlTime(row.Integer(4)),
-                               .next_attempt = FromSqlTime(row.Integer(5)),
-                               .last_error = row.Text(6)});
-          });
-    }));
+    const absl::Status read = AddPending(*state_->stores, uid, &pending);
+    if (read.ok() || IsGone(read)) continue;
+    // Those of the others are to be seen all the same.
+    pending.push_back(
+        {.from_uid = uid,
+         .created = state_->options.now(),
+         .next_attempt = state_->options.now() + kReadPause,
+         .last_error = "the messages of this home cannot be read: " + std::string(read.message())});
   }
   for (PendingMessage& message : pending) {
+    if (message.id.empty()) continue;
     message.pod = state_->routes.pod_of(message.to_uid);
     MutexLock lock(&state_->mutex);
     message.next_attempt =

@@ -74,7 +74,8 @@ struct StoreOptions {
 // A URI of at most 1024 bytes to which segments can be added, each after a '/'.
 bool IsValidAttachmentUri(std::string_view uri);
 
-// A message to another home that is not delivered yet.
+// A message to another home that is not delivered yet. Without an id: all those of a home whose file
+// cannot be read, which `last_error` explains.
 struct PendingMessage {
   std::string id;
   std::string from_uid;
