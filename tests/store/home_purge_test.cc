@@ -90,6 +90,8 @@ TEST_CASE("A home is purged with everything that others know of it", "[store][pu
   CHECK(IsError<NoSuchHome>(known.cluster.store("B").HomeFor("bob", "bob")));
   CHECK(IsError<NoSuchHome>(known.cluster.Child("abe", "bobs")->ListObjects()));
   CHECK(IsError<NoSuchHome>(child->PutObject("2.ics", {Event("2")}, {})));
+  CHECK(IsError<NoSuchHome>(child->ListObjects()));
+  CHECK(IsError<NoSuchHome>(object->Text()));
   CHECK(IsError<NoSuchHome>(known.cluster.store("B").CheckHome("bob")));
   CHECK(ValueOf(known.Purge()).messages == 6);
 }

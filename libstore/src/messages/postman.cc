@@ -31,7 +31,7 @@ struct QueuedMessage {
 // The oldest message to each receiver: no later one may overtake it.
 absl::StatusOr<std::vector<QueuedMessage>> OldestOfEach(UserStore& store) {
   std::vector<QueuedMessage> messages;
-  PODKIT_RETURN_IF_ERROR(store.Read([&](Database& database) {
+  PODKIT_RETURN_IF_ERROR(store.ReadWhilePurging([&](Database& database) {
     return database.Query(
         "SELECT id, to_uid, kind, body, sequence, attempts, next_attempt_at FROM outbox"
         " WHERE sequence IN (SELECT MIN(sequence) FROM outbox GROUP BY to_uid) ORDER BY sequence",
@@ -52,7 +52,7 @@ absl::StatusOr<std::vector<QueuedMessage>> OldestOfEach(UserStore& store) {
 absl::Status AddPending(UserStores& stores, const std::string& uid,
                         std::vector<PendingMessage>* pending) {
   PODKIT_ASSIGN_OR_RETURN(const auto store, stores.GetUntilGone(uid));
-  return store->Read([&](Database& database) {
+  return store->ReadWhilePurging([&](Database& database) {
     return database.Query(
         "SELECT id, to_uid, kind, attempts, created_at, next_attempt_at, last_error FROM outbox"
         " ORDER BY sequence",

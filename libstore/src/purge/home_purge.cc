@@ -66,7 +66,7 @@ struct LeftToTell {
 
 absl::StatusOr<LeftToTell> FindLeftToTell(UserStore& store) {
   LeftToTell left;
-  PODKIT_RETURN_IF_ERROR(store.Read([&](Database& database) -> absl::Status {
+  PODKIT_RETURN_IF_ERROR(store.ReadWhilePurging([&](Database& database) -> absl::Status {
     return database.Query(
         "SELECT (SELECT count(*) FROM outbox), EXISTS (SELECT 1 FROM bind, home"
         " WHERE viewer_uid <> owner_uid AND (owner_uid = uid OR status <> 'declined'))"

@@ -44,7 +44,11 @@ UserStore::~UserStore() = default;
 
 const std::string& UserStore::uid() const { return uid_; }
 
-absl::Status UserStore::Read(const TransactionBody& body) { return file_->Read(body); }
+absl::Status UserStore::Read(const TransactionBody& body) {
+  return retired_ ? BeingPurged(uid_) : file_->Read(body);
+}
+
+absl::Status UserStore::ReadWhilePurging(const TransactionBody& body) { return file_->Read(body); }
 
 absl::Status UserStore::Write(const TransactionBody& body) {
   return file_->Write([&](Database& database) -> absl::Status {

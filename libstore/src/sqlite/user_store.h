@@ -28,7 +28,7 @@ class UserStore {
 
   const std::string& uid() const;
 
-  // Runs `body` on a snapshot. Its error is returned.
+  // Runs `body` on a snapshot. Its error is returned. NoSuchHome when the home is being purged.
   absl::Status Read(const TransactionBody& body);
 
   // Runs `body` in a transaction: committed and synced when OK is returned; without any effect
@@ -37,9 +37,11 @@ class UserStore {
   // NoSuchHome when the home is being purged.
   absl::Status Write(const TransactionBody& body);
 
-  // The home is being purged: from now on Write is refused, also what waits already.
+  // The home is being purged: from now on Read and Write are refused, also writes that wait
+  // already.
   void Retire() { retired_ = true; }
-  // As Write, but also then: for what the purge does itself.
+  // As these, but also then: for what the purge does itself.
+  absl::Status ReadWhilePurging(const TransactionBody& body);
   absl::Status WriteWhilePurging(const TransactionBody& body);
 
   using Counters = StoreFile::Counters;
