@@ -277,8 +277,16 @@ absl::StatusOr<ReconciledShares> ShareReconciler::Run(const std::string& after, 
 }
 
 void ShareReconciler::Visit(const std::vector<std::string>& uids, const std::stop_token& stop) {
-  // Homes and pods that could not be asked are asked again in the next round.
-  state_->Sweep(uids, stop).IgnoreError();
+  // Who could not be asked is asked again in the next round.
+  const auto result = state_->Sweep(uids, stop);
+  const auto& log = state_->context.options.log;
+  if (!result.ok() || result->problems.empty() || !log) return;
+  log(conduit::LogLevel::kWarning,
+      fmt::format("shares of {} homes from '{}' on are compared in part: {}{}", uids.size(),
+                  uids.front(), result->problems.front(),
+                  result->problems.size() == 1
+                      ? ""
+                      : fmt::format("; and {} more problems", result->problems.size() - 1)));
 }
 
 absl::StatusOr<std::vector<ShareFacts>> ShareReconciler::Receive(
