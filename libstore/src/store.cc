@@ -172,7 +172,8 @@ absl::Status Store::FollowGroups() {
   absl::Status first;
   for (const std::string& uid : uids) {
     // One file that is damaged does not hold up the others.
-    first.Update(store::FollowGroups(impl_->context, uid));
+    const absl::Status followed = store::FollowGroups(impl_->context, uid);
+    if (!GetError<HomeDisabled>(followed)) first.Update(followed);
   }
   return first;
 }
@@ -200,6 +201,19 @@ absl::StatusOr<PurgedHome> Store::PurgeHome(const std::string& uid) {
   return store::PurgeHome(impl_->context, uid);
 }
 
+absl::StatusOr<DisabledHome> Store::DisableHome(const std::string& uid) {
+  PODKIT_RETURN_IF_ERROR(CheckHomeIsHere(impl_->context, uid));
+  PODKIT_ASSIGN_OR_RETURN(const bool closed, impl_->context.stores->Disable(uid));
+  return DisabledHome{.closed = closed};
+}
+
+absl::Status Store::EnableHome(const std::string& uid) {
+  PODKIT_RETURN_IF_ERROR(CheckHomeIsHere(impl_->context, uid));
+  PODKIT_RETURN_IF_ERROR(impl_->context.stores->Enable(uid));
+  // The directory may have changed meanwhile.
+  return store::FollowGroups(impl_->context, uid);
+}
+
 absl::StatusOr<std::vector<HomeInfo>> Store::ListHomes() {
   return impl_->context.stores->ListHomes();
 }
@@ -217,6 +231,7 @@ StoreStats Store::Stats() const {
   const Context& context = impl_->context;
   const UserStore::Counters counters = context.stores->counters();
   return {.homes_being_purged = static_cast<int64_t>(context.stores->ListPurging().size()),
+          .homes_disabled = static_cast<int64_t>(context.stores->CountDisabled()),
           .open_files = static_cast<int64_t>(context.stores->open_files()),
           .reads = counters.reads,
           .writes = counters.writes,

@@ -50,10 +50,14 @@ std::string Describe(const store::PurgedHome& purged, const std::string& home) {
       Printable(home), then);
 }
 
+// What is done to a home is for the operator.
+absl::Status RefuseAs(const Session& session, std::string_view verb) {
+  if (session.globals().as.empty()) return absl::OkStatus();
+  return Usage(fmt::format("{} is for the operator, in nobody's name: leave out --as", verb));
+}
+
 absl::Status PurgeHome(Session& session, const std::string& home, bool yes) {
-  if (!session.globals().as.empty()) {
-    return Usage("purge is for the operator, in nobody's name: leave out --as");
-  }
+  PODKIT_RETURN_IF_ERROR(RefuseAs(session, "purge"));
   if (!yes) {
     return Usage(
         fmt::format("purge removes the home of '{}', its collections and attachments, for "
@@ -66,6 +70,23 @@ absl::Status PurgeHome(Session& session, const std::string& home, bool yes) {
   return session.Show<store::PurgedHome>(
       std::move(request),
       [&home](const store::PurgedHome& purged) { return Describe(purged, home); });
+}
+
+absl::Status DisableHome(Session& session, const std::string& home) {
+  PODKIT_RETURN_IF_ERROR(RefuseAs(session, "disable"));
+  return session.Show<store::DisabledHome>(
+      {.method = "POST", .path = {"homes", home, "disable"}},
+      [&home](const store::DisabledHome& disabled) {
+        return fmt::format("the home of '{}' is closed{}\n", Printable(home),
+                           disabled.closed ? ", and its files are not in use"
+                                           : "; its files are still held: ask again before "
+                                             "they are touched");
+      });
+}
+
+absl::Status EnableHome(Session& session, const std::string& home) {
+  PODKIT_RETURN_IF_ERROR(RefuseAs(session, "enable"));
+  return session.Call({.method = "POST", .path = {"homes", home, "enable"}}).status();
 }
 
 absl::Status CollectOrphans(Session& session, const std::string& home) {
@@ -151,6 +172,22 @@ void AddCareVerbs(CommandLine* line) {
              .description = "Remove what attachments that are gone have left behind for a day",
              .examples = "podctl collect-orphans anna"},
             [home](Session& session) { return CollectOrphans(session, *home); })
+      ->add_option("HOME", *home, "Uid of a user who lives on the pod")
+      ->required();
+  line->Add({.name = "disable",
+             .group = kGroup,
+             .description = "Close a home for everybody until it is enabled again",
+             .details = "So its files can be copied, mended or replaced while the pod runs. "
+                        "Messages to it and from it wait.",
+             .examples = "podctl disable anna\npodctl enable anna"},
+            [home](Session& session) { return DisableHome(session, *home); })
+      ->add_option("HOME", *home, "Uid of a user who lives on the pod")
+      ->required();
+  line->Add({.name = "enable",
+             .group = kGroup,
+             .description = "Open a home again that was disabled",
+             .examples = "podctl enable anna"},
+            [home](Session& session) { return EnableHome(session, *home); })
       ->add_option("HOME", *home, "Uid of a user who lives on the pod")
       ->required();
   auto yes = std::make_shared<bool>(false);

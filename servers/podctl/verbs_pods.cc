@@ -143,9 +143,10 @@ absl::Status ShowHomes(Session& session) {
   using store::HomeInfo;
   return session.ShowList<HomeInfo>(
       "homes", {.path = {"homes"}},
-      {{"HOME", &HomeInfo::uid}, {"POD", &HomeInfo::pod}, {"CREATED", [](const HomeInfo& home) {
-                                                             return ShortTime(home.created);
-                                                           }}});
+      {{"HOME", &HomeInfo::uid},
+       {"POD", &HomeInfo::pod},
+       {"CREATED", [](const HomeInfo& home) { return ShortTime(home.created); }},
+       {"STATE", [](const HomeInfo& home) { return home.disabled ? "disabled" : ""; }}});
 }
 
 absl::Status ShowMessages(Session& session) {

@@ -376,6 +376,14 @@ AdminAnswer PurgeHome(const AdminCall& call) {
   return Value(purged, purged.gone ? 200 : 202);
 }
 
+AdminAnswer DisableHome(const AdminCall& call) {
+  return Value(call.store().DisableHome(call.Param("home")));
+}
+
+AdminAnswer EnableHome(const AdminCall& call) {
+  return Done(call.store().EnableHome(call.Param("home")));
+}
+
 struct AdminRoute {
   std::string_view method;
   std::string_view path;  // Below kAdminPath.
@@ -397,6 +405,8 @@ constexpr AdminRoute kRoutes[] = {
     {"GET", "/homes/{home}", GetHome},
     {"POST", "/homes/{home}/check", CheckHome},
     {"POST", "/homes/{home}/collect-orphans", CollectOrphans},
+    {"POST", "/homes/{home}/disable", DisableHome, ""},
+    {"POST", "/homes/{home}/enable", EnableHome, ""},
     {"POST", "/homes/{home}/purge", PurgeHome, ""},
     {"GET", "/homes/{home}/token", GetHomeToken},
     {"GET", "/homes/{home}/changes", GetHomeChanges, "actor since depth"},

@@ -8,6 +8,7 @@ void AddStore(const MetricsSnapshot& snapshot, MetricFamilies* to) {
   to->Gauge("store_homes", "Homes on this pod").Add(snapshot.homes);
   to->Gauge("store_homes_being_purged", "Homes that go when everybody is told")
       .Add(store.homes_being_purged);
+  to->Gauge("store_homes_disabled", "Homes that an operator has closed").Add(store.homes_disabled);
   to->Gauge("store_open_files", "User files that are open").Add(store.open_files);
   to->Counter("store_reads_total", "Read transactions").Add(store.reads);
   to->Counter("store_writes_total", "Committed writes").Add(store.writes);

@@ -215,6 +215,21 @@ TEST_CASE("podctl shows how the hosts of other pods are called and linked",
   }
 }
 
+TEST_CASE("podctl disables a home and enables it again", "[e2e][podctl][disable]") {
+  TwoPods pods;
+  pods.PodctlJson({"--as", "anna", "create", "work"});
+  CheckRefusal(pods.Podctl({"--as", "ben", "disable", "anna"}), 2, "leave out --as");
+  CheckRefusal(pods.Podctl({"--pod", "B", "disable", "anna"}), 1, "lives on pod 'A'");
+  Eventually("nobody holds the home", [&] {
+    return pods.Podctl({"disable", "anna"}).out ==
+           "the home of 'anna' is closed, and its files are not in use\n";
+  });
+  CHECK_THAT(pods.Podctl({"homes"}).out, Catch::Contains("disabled"));
+  CheckRefusal(pods.Podctl({"--as", "anna", "collections"}), 1, "closed for now");
+  CHECK(pods.Podctl({"enable", "anna"}).exit_code == 0);
+  CHECK_THAT(pods.Podctl({"--as", "anna", "collections"}).out, Catch::Contains("work"));
+}
+
 // Asks until the home is gone: whether the last one heard it, or that it has been for a while.
 void PurgeToTheEnd(const TwoPods& pods, const std::string& home) {
   const std::string gone = "the home of '" + home + "' is gone\n";

@@ -46,6 +46,7 @@ TEST_CASE("Each error of the store has its HTTP status", "[podd][errors]") {
   CHECK(HttpStatusOf(MakeError(conduit::UnknownAction{}, "")) == 501);
   CHECK(HttpStatusOf(MakeError(store::PodUnavailable{}, "")) == 503);
   CHECK(HttpStatusOf(MakeError(store::StoreBusy{}, "")) == 503);
+  CHECK(HttpStatusOf(MakeError(store::HomeDisabled{}, "")) == 503);
   CHECK(HttpStatusOf(MakeError(store::StoreFull{}, "")) == 507);
 }
 

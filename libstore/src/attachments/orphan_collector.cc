@@ -26,6 +26,7 @@ void OrphanCollector::Visit(const std::vector<std::string>& uids, const std::sto
     const auto collected = Collect(uid);
     // One that goes meanwhile takes its chunks with it.
     if (collected.ok() || GetError<NoSuchHome>(collected.status())) continue;
+    if (GetError<HomeDisabled>(collected.status())) continue;
     if (!context_.options.log) continue;
     context_.options.log(conduit::LogLevel::kWarning,
                          fmt::format("home '{}': chunks that nothing uses are not removed: {}", uid,

@@ -202,7 +202,8 @@ void Postman::State::Sort() {
   for (const std::string& uid : uids) {
     auto pods = PodsOf(uid);
     if (IsGone(pods.status())) pods = std::set<std::string>();
-    if (!pods.ok()) Warn(fmt::format("messages of '{}': {}", uid, pods.status().ToString()));
+    if (!pods.ok() && !GetError<HomeDisabled>(pods.status()))
+      Warn(fmt::format("messages of '{}': {}", uid, pods.status().ToString()));
     const absl::Time later = options.now() + kReadPause;
     {
       MutexLock lock(&mutex);

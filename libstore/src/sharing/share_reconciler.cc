@@ -210,14 +210,17 @@ std::vector<ShareFacts> ShareReconciler::State::Answer(const Sides& sides) {
   return answers;
 }
 
-// A home that is not here, or cannot be read, says nothing: its file may be on its way back.
+// A home that is not here, is disabled or cannot be read says nothing: its file may be on its way
+// back.
 absl::Status ShareReconciler::State::AnswerFrom(const std::string& uid, const Sides& sides,
                                                 const std::vector<size_t>& which,
                                                 std::vector<ShareFacts>* answers) {
   const auto pod = PodOf(context, uid);
   if (!pod.ok() || *pod != context.pod_id) return absl::OkStatus();
   const auto store = context.stores->GetExisting(uid);
-  if (GetError<NoSuchHome>(store.status())) return absl::OkStatus();
+  if (GetError<NoSuchHome>(store.status()) || GetError<HomeDisabled>(store.status())) {
+    return absl::OkStatus();
+  }
   PODKIT_RETURN_IF_ERROR(store.status());
   std::vector<Healing> healings;
   PODKIT_RETURN_IF_ERROR((*store)->Read([&](Database& database) -> absl::Status {

@@ -57,10 +57,12 @@ absl::Status PodDatabase::Prepare(Database& database) {
   PODKIT_ASSIGN_OR_RETURN(auto homes, QueryTexts(database, "SELECT uid FROM home"));
   PODKIT_ASSIGN_OR_RETURN(auto pending, QueryTexts(database, "SELECT uid FROM pending"));
   PODKIT_ASSIGN_OR_RETURN(auto purging, QueryTexts(database, "SELECT uid FROM purge"));
+  PODKIT_ASSIGN_OR_RETURN(auto disabled, QueryTexts(database, "SELECT uid FROM disabled"));
   MutexLock lock(&mutex_);
   homes_ = std::move(homes);
   pending_ = std::move(pending);
   purging_ = std::move(purging);
+  disabled_ = std::move(disabled);
   return absl::OkStatus();
 }
 
@@ -86,6 +88,7 @@ absl::StatusOr<std::vector<HomeInfo>> PodDatabase::ListHomes() {
       homes.push_back({.uid = row.Text(0), .pod = pod_id_, .created = FromSqlTime(row.Integer(1))});
     });
   }));
+  for (HomeInfo& home : homes) home.disabled = IsDisabled(home.uid);
   return homes;
 }
 
@@ -93,7 +96,7 @@ std::vector<std::string> PodDatabase::HomesAfter(const std::string& uid, size_t 
   std::vector<std::string> uids;
   MutexLock lock(&mutex_);
   for (auto home = homes_.upper_bound(uid); home != homes_.end() && uids.size() < most; ++home) {
-    if (!purging_.contains(*home)) uids.push_back(*home);
+    if (!purging_.contains(*home) && !disabled_.contains(*home)) uids.push_back(*home);
   }
   return uids;
 }
@@ -140,6 +143,35 @@ absl::Status PodDatabase::ForgetHome(const std::string& uid) {
   pending_.erase(uid);
   purging_.erase(uid);
   return absl::OkStatus();
+}
+
+absl::Status PodDatabase::MarkDisabled(const std::string& uid, absl::Time now) {
+  PODKIT_RETURN_IF_ERROR(file_->Write([&](Database& database) {
+    return database.Execute("INSERT OR IGNORE INTO disabled (uid, since) VALUES (?, ?)",
+                            {uid, ToSqlTime(now)});
+  }));
+  MutexLock lock(&mutex_);
+  disabled_.insert(uid);
+  return absl::OkStatus();
+}
+
+absl::Status PodDatabase::ClearDisabled(const std::string& uid) {
+  PODKIT_RETURN_IF_ERROR(file_->Write([&](Database& database) {
+    return database.Execute("DELETE FROM disabled WHERE uid = ?", {uid});
+  }));
+  MutexLock lock(&mutex_);
+  disabled_.erase(uid);
+  return absl::OkStatus();
+}
+
+bool PodDatabase::IsDisabled(const std::string& uid) const {
+  MutexLock lock(&mutex_);
+  return disabled_.contains(uid);
+}
+
+size_t PodDatabase::CountDisabled() const {
+  MutexLock lock(&mutex_);
+  return disabled_.size();
 }
 
 absl::Status PodDatabase::MarkPending(const std::string& uid) {

@@ -44,6 +44,12 @@ class PodDatabase {
   absl::Status ForgetHome(const std::string& uid);
 
   // See UserStores.
+  absl::Status MarkDisabled(const std::string& uid, absl::Time now);
+  absl::Status ClearDisabled(const std::string& uid);
+  bool IsDisabled(const std::string& uid) const;
+  size_t CountDisabled() const;
+
+  // See UserStores.
   absl::Status MarkPending(const std::string& uid);
   absl::Status ClearPending(const std::string& uid);
   std::vector<std::string> ListPending() const;
@@ -62,6 +68,7 @@ class PodDatabase {
   std::set<std::string> homes_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> pending_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> purging_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> disabled_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace podkit::store

@@ -281,7 +281,7 @@ BEGIN
 END;
 )sql"};
 
-constexpr std::array<const char*, 4> kPodDatabaseSteps = {R"sql(
+constexpr std::array<const char*, 5> kPodDatabaseSteps = {R"sql(
 CREATE TABLE pod (
   id TEXT NOT NULL
 );
@@ -307,6 +307,12 @@ ALTER TABLE pod ADD COLUMN answers_id TEXT NOT NULL DEFAULT '';
 CREATE TABLE purge (
   uid TEXT NOT NULL PRIMARY KEY,
   started_at INTEGER NOT NULL
+) WITHOUT ROWID;
+)sql",
+                                                          R"sql(
+CREATE TABLE disabled (
+  uid TEXT NOT NULL PRIMARY KEY,
+  since INTEGER NOT NULL
 ) WITHOUT ROWID;
 )sql"};
 

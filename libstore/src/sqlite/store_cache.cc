@@ -130,6 +130,35 @@ absl::StatusOr<bool> StoreCache::Remove(
   return done;
 }
 
+// The slot of a store that is open, when it is opened or closed; null if it is not.
+StoreCache::Slot* StoreCache::AwaitOpen(const std::string& uid) {
+  for (auto found = slots_.find(uid); found != slots_.end(); found = slots_.find(uid)) {
+    if (found->second->phase == Slot::Phase::kOpen) return found->second.get();
+    changed_.Wait(&mutex_);
+  }
+  return nullptr;
+}
+
+std::shared_ptr<UserStore> StoreCache::GetIfOpen(const std::string& uid) {
+  MutexLock lock(&mutex_);
+  const Slot* const slot = AwaitOpen(uid);
+  return slot == nullptr ? nullptr : slot->store;
+}
+
+bool StoreCache::CloseIfIdle(const std::string& uid) {
+  Stores idle;
+  {
+    MutexLock lock(&mutex_);
+    Slot* const slot = AwaitOpen(uid);
+    if (slot == nullptr) return true;
+    if (slot->store.use_count() > 1) return false;
+    slot->phase = Slot::Phase::kClosing;
+    idle.push_back(std::move(slot->store));
+  }
+  Close(std::move(idle));
+  return true;
+}
+
 size_t StoreCache::open_files() const {
   MutexLock lock(&mutex_);
   return open_count_;

@@ -37,6 +37,11 @@ class StoreCache {
                               const std::function<absl::StatusOr<bool>(UserStore&)>& ready,
                               const std::function<absl::Status()>& remove);
 
+  // The store of `uid` if it is open; waits for one that is being opened or closed.
+  std::shared_ptr<UserStore> GetIfOpen(const std::string& uid);
+  // Closes it if nobody holds it. False: somebody does.
+  bool CloseIfIdle(const std::string& uid);
+
   size_t open_files() const;
   UserStore::Counters counters() const;  // Over all files since the start.
 
@@ -45,6 +50,7 @@ class StoreCache {
   using Stores = std::vector<std::shared_ptr<UserStore>>;
 
   absl::StatusOr<std::shared_ptr<UserStore>> OpenInto(Slot& slot, const std::string& uid);
+  Slot* AwaitOpen(const std::string& uid) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Stores TakeIdle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Close(Stores stores);
 

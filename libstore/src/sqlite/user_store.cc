@@ -44,23 +44,44 @@ UserStore::~UserStore() = default;
 
 const std::string& UserStore::uid() const { return uid_; }
 
-absl::Status UserStore::Read(const TransactionBody& body) {
-  return retired_ ? BeingPurged(uid_) : file_->Read(body);
+absl::Status UserStore::CheckNotDisabled() const {
+  return retired_ == Retirement::kDisabled ? HomeDisabledError(uid_) : absl::OkStatus();
 }
 
-absl::Status UserStore::ReadWhilePurging(const TransactionBody& body) { return file_->Read(body); }
+absl::Status UserStore::CheckInUse() const {
+  return retired_ == Retirement::kPurging ? BeingPurged(uid_) : CheckNotDisabled();
+}
+
+absl::Status UserStore::Read(const TransactionBody& body) {
+  PODKIT_RETURN_IF_ERROR(CheckInUse());
+  return file_->Read(body);
+}
+
+absl::Status UserStore::ReadWhilePurging(const TransactionBody& body) {
+  PODKIT_RETURN_IF_ERROR(CheckNotDisabled());
+  return file_->Read(body);
+}
 
 absl::Status UserStore::Write(const TransactionBody& body) {
   return file_->Write([&](Database& database) -> absl::Status {
-    return retired_ ? BeingPurged(uid_) : body(database);
+    PODKIT_RETURN_IF_ERROR(CheckInUse());
+    return body(database);
   });
 }
 
 absl::Status UserStore::WriteWhilePurging(const TransactionBody& body) {
-  return file_->Write(body);
+  return file_->Write([&](Database& database) -> absl::Status {
+    PODKIT_RETURN_IF_ERROR(CheckNotDisabled());
+    return body(database);
+  });
 }
 
 UserStore::Counters UserStore::counters() const { return file_->counters(); }
+
+absl::Status HomeDisabledError(const std::string& uid) {
+  return MakeError(HomeDisabled{.uid = uid},
+                   fmt::format("the home of '{}' is closed for now, try again later", uid));
+}
 
 absl::Status BeingPurged(const std::string& uid) {
   return MakeError(NoSuchHome{.uid = uid}, fmt::format("the home of '{}' is being purged", uid));

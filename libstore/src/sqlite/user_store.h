@@ -28,19 +28,21 @@ class UserStore {
 
   const std::string& uid() const;
 
-  // Runs `body` on a snapshot. Its error is returned. NoSuchHome when the home is being purged.
+  // Runs `body` on a snapshot. Its error is returned. NoSuchHome when the home is being
+  // purged, HomeDisabled.
   absl::Status Read(const TransactionBody& body);
 
   // Runs `body` in a transaction: committed and synced when OK is returned; without any effect
   // otherwise. `body` may run on the thread of another writer, must not use this UserStore, and
   // must not wait for anything.
-  // NoSuchHome when the home is being purged.
+  // NoSuchHome when the home is being purged, HomeDisabled.
   absl::Status Write(const TransactionBody& body);
 
-  // The home is being purged: from now on Read and Write are refused, also writes that wait
-  // already.
-  void Retire() { retired_ = true; }
-  // As these, but also then: for what the purge does itself.
+  // From now on Read and Write are refused, also writes that wait already: the home is being purged
+  // or was disabled.
+  enum class Retirement { kNone, kPurging, kDisabled };
+  void Retire(Retirement why) { retired_ = why; }
+  // As these, but also while the home is being purged: for what the purge does itself.
   absl::Status ReadWhilePurging(const TransactionBody& body);
   absl::Status WriteWhilePurging(const TransactionBody& body);
 
@@ -49,14 +51,19 @@ class UserStore {
 
  private:
   UserStore(std::string uid, std::unique_ptr<StoreFile> file);
+  absl::Status CheckInUse() const;
+  absl::Status CheckNotDisabled() const;
 
   const std::string uid_;
   const std::unique_ptr<StoreFile> file_;
-  std::atomic<bool> retired_ = false;
+  std::atomic<Retirement> retired_ = Retirement::kNone;
 };
 
 // NoSuchHome: the home is on its way out.
 absl::Status BeingPurged(const std::string& uid);
+
+// HomeDisabled.
+absl::Status HomeDisabledError(const std::string& uid);
 
 // Takes the next revision of the home: every change of anything in it has one, and they only grow.
 // For use inside of Write.

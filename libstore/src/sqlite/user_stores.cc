@@ -23,6 +23,10 @@ absl::Status CheckUid(const std::string& uid) {
   return MakeError(InvalidRequest{}, fmt::format("'{}' is not the uid of a user", uid));
 }
 
+absl::Status NoHomeError(const std::string& uid) {
+  return MakeError(NoSuchHome{.uid = uid}, fmt::format("user '{}' has no home on this pod", uid));
+}
+
 absl::StatusOr<absl::Time> HomeCreated(UserStore& store) {
   std::optional<int64_t> created;
   PODKIT_RETURN_IF_ERROR(store.Read([&](Database& database) -> absl::Status {
@@ -73,7 +77,9 @@ absl::StatusOr<std::shared_ptr<UserStore>> UserStores::State::OpenFile(const std
     const bool purging = pod->IsPurging(uid);
     if (exists || purging) {
       PODKIT_ASSIGN_OR_RETURN(auto store, UserStore::Open(path, uid, options.now()));
-      if (purging) store->Retire();
+      if (purging) store->Retire(UserStore::Retirement::kPurging);
+      // It may have been disabled since this was asked for.
+      if (pod->IsDisabled(uid)) return HomeDisabledError(uid);
       return store;
     }
     return MakeError(
@@ -117,6 +123,7 @@ UserStores::~UserStores() = default;
 absl::StatusOr<std::shared_ptr<UserStore>> UserStores::Get(const std::string& uid) {
   PODKIT_RETURN_IF_ERROR(CheckUid(uid));
   if (state_->pod->IsPurging(uid)) return BeingPurged(uid);
+  if (state_->pod->IsDisabled(uid)) return HomeDisabledError(uid);
   return state_->cache.Get(uid);
 }
 
@@ -128,9 +135,31 @@ absl::StatusOr<std::shared_ptr<UserStore>> UserStores::GetExisting(const std::st
 absl::Status UserStores::MarkPurging(const std::string& uid) {
   PODKIT_RETURN_IF_ERROR(state_->pod->MarkPurging(uid, state_->options.now()));
   PODKIT_ASSIGN_OR_RETURN(const auto store, GetUntilGone(uid));
-  store->Retire();
+  store->Retire(UserStore::Retirement::kPurging);
   return absl::OkStatus();
 }
+
+absl::StatusOr<bool> UserStores::Disable(const std::string& uid) {
+  if (state_->pod->IsPurging(uid)) return BeingPurged(uid);
+  if (!state_->pod->HasHome(uid)) return NoHomeError(uid);
+  PODKIT_RETURN_IF_ERROR(state_->pod->MarkDisabled(uid, state_->options.now()));
+  if (const auto store = state_->cache.GetIfOpen(uid)) {
+    store->Retire(UserStore::Retirement::kDisabled);
+  }
+  return state_->cache.CloseIfIdle(uid);
+}
+
+absl::Status UserStores::Enable(const std::string& uid) {
+  if (!state_->pod->HasHome(uid)) return NoHomeError(uid);
+  if (!state_->pod->IsDisabled(uid)) return absl::OkStatus();
+  if (state_->cache.CloseIfIdle(uid)) return state_->pod->ClearDisabled(uid);
+  return MakeError(StoreBusy{.uid = uid},
+                   fmt::format("somebody still holds the file of the home of '{}' from before it "
+                               "was disabled: try again",
+                               uid));
+}
+
+size_t UserStores::CountDisabled() const { return state_->pod->CountDisabled(); }
 
 bool UserStores::IsPurging(const std::string& uid) const { return state_->pod->IsPurging(uid); }
 
@@ -149,8 +178,9 @@ absl::StatusOr<bool> UserStores::RemoveHome(
 }
 
 absl::StatusOr<std::shared_ptr<UserStore>> UserStores::GetUntilGone(const std::string& uid) {
-  if (state_->pod->HasHome(uid)) return state_->cache.Get(uid);
-  return MakeError(NoSuchHome{.uid = uid}, fmt::format("user '{}' has no home on this pod", uid));
+  if (!state_->pod->HasHome(uid)) return NoHomeError(uid);
+  if (state_->pod->IsDisabled(uid)) return HomeDisabledError(uid);
+  return state_->cache.Get(uid);
 }
 
 absl::StatusOr<std::vector<HomeInfo>> UserStores::ListHomes() { return state_->pod->ListHomes(); }

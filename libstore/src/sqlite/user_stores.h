@@ -57,8 +57,15 @@ class UserStores {
                                   const std::function<absl::Status()>& remove_rest);
   bool HasHome(const std::string& uid) const;
 
+  // From now on, durably, the home is HomeDisabled for everybody, whatever he holds. True: its file
+  // is closed; false: somebody holds it still, call it again.
+  absl::StatusOr<bool> Disable(const std::string& uid);
+  // StoreBusy while somebody holds the file from before.
+  absl::Status Enable(const std::string& uid);
+  size_t CountDisabled() const;
+
   absl::StatusOr<std::vector<HomeInfo>> ListHomes();
-  // The next homes by uid, at most `most`.
+  // The next homes by uid, at most `most`; none that is being purged or disabled.
   std::vector<std::string> HomesAfter(const std::string& uid, size_t most) const;
   size_t CountHomes() const;
 

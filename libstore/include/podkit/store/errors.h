@@ -48,6 +48,16 @@ struct HomeElsewhere {
   }
 };
 
+// The home is closed for now, while an operator looks after it: nothing is lost, try again later.
+struct HomeDisabled {
+  static constexpr std::string_view kClass = "HomeDisabled";
+  static constexpr absl::StatusCode kCode = absl::StatusCode::kUnavailable;
+  std::string uid;
+  static constexpr auto Fields() {
+    return std::make_tuple(conduit::Optional("uid", &HomeDisabled::uid));
+  }
+};
+
 // The home has no such collection.
 struct NoSuchCollection {
   static constexpr std::string_view kClass = "NoSuchCollection";
@@ -360,11 +370,11 @@ struct AttachmentDamaged {
 
 // Everything above: what each remote action of the store declares.
 using StoreErrors = conduit::ErrorList<
-    NoSuchUser, NoSuchHome, HomeElsewhere, NoSuchCollection, CollectionExists, NoSuchObject,
-    ObjectExists, UidConflict, UidChanged, InvalidName, InvalidCalendarData, UnsupportedComponent,
-    PreconditionFailed, InvalidSyncToken, InvalidRequest, AccessDenied, NoSuchShare,
-    NoSuchNotification, NoSuchDelegate, PodUnavailable, StoreFull, TooManyResults, StoreDamaged,
-    StoreBusy, NoSuchAttachment, NoSuchInstance, AttachmentTooLarge, TooManyAttachments,
-    QuotaExceeded, PartNotUploaded, AttachmentDamaged>;
+    NoSuchUser, NoSuchHome, HomeElsewhere, HomeDisabled, NoSuchCollection, CollectionExists,
+    NoSuchObject, ObjectExists, UidConflict, UidChanged, InvalidName, InvalidCalendarData,
+    UnsupportedComponent, PreconditionFailed, InvalidSyncToken, InvalidRequest, AccessDenied,
+    NoSuchShare, NoSuchNotification, NoSuchDelegate, PodUnavailable, StoreFull, TooManyResults,
+    StoreDamaged, StoreBusy, NoSuchAttachment, NoSuchInstance, AttachmentTooLarge,
+    TooManyAttachments, QuotaExceeded, PartNotUploaded, AttachmentDamaged>;
 
 }  // namespace podkit::store

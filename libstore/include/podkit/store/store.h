@@ -74,8 +74,8 @@ struct StoreOptions {
 // A URI of at most 1024 bytes to which segments can be added, each after a '/'.
 bool IsValidAttachmentUri(std::string_view uri);
 
-// A message to another home that is not delivered yet. Without an id: all those of a home whose file
-// cannot be read, which `last_error` explains.
+// A message to another home that is not delivered yet. Without an id: all those of a home whose
+// file cannot be read, which `last_error` explains.
 struct PendingMessage {
   std::string id;
   std::string from_uid;
@@ -167,8 +167,18 @@ struct PurgedHome {
   }
 };
 
+// How far DisableHome has come.
+struct DisabledHome {
+  bool closed = false;  // Its files are not open, and not used: they may be copied or replaced.
+
+  static constexpr auto Fields() {
+    return std::make_tuple(Required("closed", &DisabledHome::closed));
+  }
+};
+
 struct StoreStats {
   int64_t homes_being_purged = 0;
+  int64_t homes_disabled = 0;
   int64_t open_files = 0;
   int64_t reads = 0;   // Transactions since the start.
   int64_t writes = 0;  // Committed write operations since the start.
@@ -228,6 +238,15 @@ class Store {
   // messages would not be taken. NoSuchHome, also when it is over; NoSuchUser and HomeElsewhere by
   // the directory.
   absl::StatusOr<PurgedHome> PurgeHome(const std::string& uid);
+
+  // Closes the home of a user who lives here until EnableHome, also over restarts, so that an
+  // operator can copy, mend or replace its files while the pod runs. It is HomeDisabled for
+  // everybody, whatever he holds open; others go on. Messages to it wait where they come from, and
+  // its own wait here. NoSuchHome.
+  absl::StatusOr<DisabledHome> DisableHome(const std::string& uid);
+  // Its files are what it is from now on. OK if it was not disabled. StoreBusy: somebody held it
+  // open when it was disabled and has not let go; try again.
+  absl::Status EnableHome(const std::string& uid);
 
   // Homes that exist on this pod, by uid.
   absl::StatusOr<std::vector<HomeInfo>> ListHomes();

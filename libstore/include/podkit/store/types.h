@@ -375,10 +375,12 @@ struct HomeInfo {
   std::string uid;
   std::string pod;  // Where it lives.
   absl::Time created;
+  bool disabled = false;  // See Store::DisableHome.
 
   static constexpr auto Fields() {
     return std::make_tuple(Required("uid", &HomeInfo::uid), Required("pod", &HomeInfo::pod),
-                           Optional("created", &HomeInfo::created));
+                           Optional("created", &HomeInfo::created),
+                           Optional("disabled", &HomeInfo::disabled));
   }
 };
 
