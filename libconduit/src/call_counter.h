@@ -3,13 +3,12 @@
 // Thread-safe; a reader may see the numbers of a call apart for a moment.
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
+#include <numeric>
 
 #include "absl/time/time.h"
+#include "common/duration_counter.h"
 #include "podkit/conduit/call_stats.h"
 
 namespace podkit::conduit::internal {
@@ -18,28 +17,21 @@ class CallCounter {
  public:
   void Add(bool ok, absl::Duration took) {
     if (!ok) failed_.fetch_add(1, std::memory_order_relaxed);
-    nanoseconds_.fetch_add(absl::ToInt64Nanoseconds(took), std::memory_order_relaxed);
-    const auto end =
-        std::lower_bound(kLatencyBounds.begin(), kLatencyBounds.end(), absl::ToDoubleSeconds(took));
-    latencies_[static_cast<size_t>(end - kLatencyBounds.begin())].fetch_add(
-        1, std::memory_order_relaxed);
+    durations_.Add(took);
   }
 
   CallStats Get() const {
     CallStats stats;
     stats.failed = failed_.load(std::memory_order_relaxed);
-    stats.seconds = static_cast<double>(nanoseconds_.load(std::memory_order_relaxed)) / 1e9;
-    for (size_t i = 0; i < latencies_.size(); ++i) {
-      stats.latencies[i] = latencies_[i].load(std::memory_order_relaxed);
-      stats.calls += stats.latencies[i];
-    }
+    stats.seconds = durations_.seconds();
+    stats.latencies = durations_.counts();
+    stats.calls = std::accumulate(stats.latencies.begin(), stats.latencies.end(), int64_t{0});
     return stats;
   }
 
  private:
   std::atomic<int64_t> failed_{0};
-  std::atomic<int64_t> nanoseconds_{0};
-  std::array<std::atomic<int64_t>, kLatencyBounds.size() + 1> latencies_{};
+  DurationCounter<kLatencyBounds> durations_;
 };
 
 }  // namespace podkit::conduit::internal
