@@ -11,13 +11,11 @@
 namespace podkit::testing {
 namespace {
 
+using store::ActionOf;
 using store::HomeChild;
 using store::ObjectResource;
 using store::PodCollections;
 using store::RemoteTarget;
-
-template <auto kMethod>
-using ActionOf = typename store::internal::FindAction<kMethod, store::RemoteActions>::type;
 
 // B's users write to ann, who lives on A.
 class Foreigner {

@@ -10,8 +10,7 @@ namespace {
 
 using store::Access;
 using Names = std::vector<std::string>;
-using CountObjects =
-    store::internal::FindAction<&store::HomeChild::CountObjects, store::RemoteActions>::type;
+using CountObjects = store::ActionOf<&store::HomeChild::CountObjects>;
 
 TEST_CASE("A user who lives here has a home with a calendar", "[store][home]") {
   PodCluster cluster;

@@ -17,13 +17,12 @@ namespace podkit::testing {
 namespace {
 
 using conduit::KeyStats;
+using store::ActionOf;
 using store::Bytes;
 using store::CollectionInfo;
 using store::Database;
 using store::PutResult;
 
-template <auto kMethod>
-using ActionOf = typename store::internal::FindAction<kMethod, store::RemoteActions>::type;
 using Put = ActionOf<&store::HomeChild::PutObject>;
 using RemoveNamed = ActionOf<&store::HomeChild::RemoveObject>;
 

@@ -425,8 +425,7 @@ TEST_CASE("Who knows all ids and has no right is refused every action before it 
   CallAll(cluster, target, "bob", check_stranger, store::RemoteActions());
   target = {.homeUID = "ann", .homeChildID = target.homeChildID, .objectResourceID = object};
   // Of the home of somebody who lives elsewhere nothing is made here.
-  using Sources = store::internal::FindAction<&store::PodCollections::FreeBusySources,
-                                              store::RemoteActions>::type;
+  using Sources = store::ActionOf<&store::PodCollections::FreeBusySources>;
   CHECK(IsError<store::HomeElsewhere>(
       cluster.conduit("B").CallTarget<Sources>("A", target, {"cat"}, {.actor = "bob"})));
   CHECK(ValueOf(cluster.store("A").ListHomes()).size() == 1);

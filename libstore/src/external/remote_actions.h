@@ -168,4 +168,8 @@ struct FindAction<kMethod, ActionTable<First, Rest...>>
 
 }  // namespace internal
 
+// The action that stands for a method.
+template <auto kMethod>
+using ActionOf = typename internal::FindAction<kMethod, RemoteActions>::type;
+
 }  // namespace podkit::store

@@ -28,8 +28,8 @@ class RemoteCaller {
   // Calls the method on the other pod. PodUnavailable if that pod cannot be reached or its answer
   // was lost.
   template <auto kMethod, typename... A>
-  auto Send(const A&... arguments) const {
-    using TheAction = typename internal::FindAction<kMethod, RemoteActions>::type;
+  auto Call(const A&... arguments) const {
+    using TheAction = ActionOf<kMethod>;
     using Response = typename TheAction::Response;
     const typename TheAction::Arguments values(arguments...);
     conduit::CallOptions options = Options();
