@@ -19,6 +19,7 @@ namespace podkit::store {
 
 class ChangeNotifier;
 class HomeRounds;
+class OperationCounters;
 class OrphanCollector;
 class ShareReconciler;
 
@@ -29,6 +30,7 @@ struct Context {
   conduit::Conduit* conduit = nullptr;  // Null: no other pod can be reached.
   std::unique_ptr<UserStores> stores;
   std::unique_ptr<StoreAnswers> answers;
+  std::unique_ptr<OperationCounters> operations;
   // These go before what they read from.
   std::unique_ptr<Postman> postman;
   std::unique_ptr<ChangeNotifier> notifier;

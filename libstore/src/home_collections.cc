@@ -11,6 +11,7 @@
 #include "external/external_pod_collections.h"
 #include "internal/free_busy.h"
 #include "internal/pod_collections.h"
+#include "operations/counted.h"
 #include "podkit/store/errors.h"
 
 namespace podkit::store {
@@ -19,7 +20,9 @@ namespace {
 std::unique_ptr<PodCollections> CollectionsOn(const Context& context, const std::string& pod,
                                               const std::string& resident,
                                               const std::string& actor) {
-  if (pod == context.pod_id) return MakeInternalPodCollections(context, actor);
+  if (pod == context.pod_id) {
+    return Counted(*context.operations, MakeInternalPodCollections(context, actor));
+  }
   return std::make_unique<ExternalPodCollections>(context, resident, actor);
 }
 

@@ -20,6 +20,8 @@
 #include "internal/internal_home.h"
 #include "internal/internal_home_child.h"
 #include "messages/message.h"
+#include "operations/counted.h"
+#include "operations/operation_counters.h"
 #include "podkit/store/errors.h"
 #include "purge/home_purge.h"
 #include "sharing/share_reconciler.h"
@@ -94,7 +96,8 @@ absl::StatusOr<std::unique_ptr<HomeChild>> OpenChild(const Context& context, Col
     return std::make_unique<ExternalHomeChild>(context, std::move(info), actor);
   }
   PODKIT_ASSIGN_OR_RETURN(auto store, context.stores->GetExisting(info.owner_uid));
-  return MakeInternalHomeChild(std::move(store), std::move(info), actor, context.options);
+  return Counted(*context.operations,
+                 MakeInternalHomeChild(std::move(store), std::move(info), actor, context.options));
 }
 
 Context::Context() = default;
@@ -126,6 +129,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options,
   context.stores = std::move(stores);
   context.answers = std::make_unique<StoreAnswers>(context.stores.get(), context.options.answers,
                                                    context.options.now);
+  context.operations = std::make_unique<OperationCounters>(context.options.now);
   context.postman = std::make_unique<Postman>(
       context.stores.get(), context.options,
       PostmanRoutes{
@@ -163,8 +167,10 @@ absl::StatusOr<std::unique_ptr<Home>> Store::HomeFor(const std::string& uid,
   const Context& context = impl_->context;
   if (!actor.empty()) PODKIT_RETURN_IF_ERROR(PodOf(context, actor).status());
   PODKIT_ASSIGN_OR_RETURN(const std::string pod, PodOf(context, uid));
-  if (pod == context.pod_id) return InternalHome::Open(context, uid, actor);
-  return std::make_unique<ExternalHome>(context, uid, actor);
+  if (pod != context.pod_id) return std::make_unique<ExternalHome>(context, uid, actor);
+  PODKIT_ASSIGN_OR_RETURN(auto home, context.operations->Run<OpenHome>(
+                                         [&] { return InternalHome::Open(context, uid, actor); }));
+  return Counted(*context.operations, std::move(home));
 }
 
 absl::Status Store::FollowGroups() {
@@ -240,7 +246,9 @@ StoreStats Store::Stats() const {
           .messages_failed = context.postman->failed(),
           .shares_compared = context.reconciler->compared(),
           .shares_healed = context.reconciler->healed(),
-          .orphans_collected = context.orphan_collector->collected()};
+          .orphans_collected = context.orphan_collector->collected(),
+          .operations = context.operations->Get(),
+          .attachments = context.operations->Attachments()};
 }
 
 }  // namespace podkit::store

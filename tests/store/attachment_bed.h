@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,6 +13,7 @@
 
 #include "pod_cluster.h"
 #include "podkit/store/attachment.h"
+#include "podkit/store/chunk_store.h"
 
 namespace podkit::testing {
 
@@ -82,6 +85,33 @@ inline std::vector<std::string> IdsOf(ObjectResource& object) {
   }
   return ids;
 }
+
+// Chunks in memory, each put once `before_put` says OK. They are never collected.
+class MemoryChunks final : public store::ChunkStore {
+ public:
+  explicit MemoryChunks(std::function<absl::Status()> before_put)
+      : before_put_(std::move(before_put)) {}
+
+  absl::Status Put(const std::string&, const std::string& name, std::string_view bytes) override {
+    const absl::Status status = before_put_();
+    if (status.ok()) chunks_[name] = std::string(bytes);
+    return status;
+  }
+  absl::StatusOr<std::string> Get(const std::string&, const std::string& name) override {
+    return chunks_.at(name);
+  }
+  absl::Status List(const std::string&, const std::function<void(const Entry&)>&) override {
+    return absl::OkStatus();
+  }
+  absl::StatusOr<bool> RemoveUnlessPutSince(const std::string&, const std::string&,
+                                            absl::Time) override {
+    return false;
+  }
+
+ private:
+  const std::function<absl::Status()> before_put_;
+  std::map<std::string, std::string> chunks_;
+};
 
 // ann's calendar with one event, used in one of the ways.
 class AttachmentBed {

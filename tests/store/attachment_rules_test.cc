@@ -1,12 +1,10 @@
 // What keeps attachments sound and safe: limits, rights, forged ids, failing disks.
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "attachment_bed.h"
-#include "podkit/store/chunk_store.h"
 #include "tests/support/faulty_disk.h"
 
 namespace podkit::testing {
@@ -255,33 +253,11 @@ TEST_CASE("A file whose owner's pod is down is unavailable", "[store][attachment
 
 TEST_CASE("When there is no room for the bytes nothing is attached",
           "[store][attachments][fault]") {
-  // Fails every put after so many.
-  class FullStore final : public store::ChunkStore {
-   public:
-    explicit FullStore(int room) : room_(room) {}
-    absl::Status Put(const std::string&, const std::string& name, std::string_view bytes) override {
-      if (room_-- <= 0) return store::MakeError(store::StoreFull{}, "no room");
-      chunks_[name] = std::string(bytes);
-      return absl::OkStatus();
-    }
-    absl::StatusOr<std::string> Get(const std::string&, const std::string& name) override {
-      return chunks_.at(name);
-    }
-    absl::Status List(const std::string&, const std::function<void(const Entry&)>&) override {
-      return absl::OkStatus();
-    }
-    absl::StatusOr<bool> RemoveUnlessPutSince(const std::string&, const std::string&,
-                                              absl::Time) override {
-      return false;
-    }
-
-   private:
-    int room_;
-    std::map<std::string, std::string> chunks_;
-  };
   AttachmentBed bed;
   const int room = GENERATE(0, 1, 2);
-  bed.cluster().options().chunks = std::make_shared<FullStore>(room);
+  bed.cluster().options().chunks = std::make_shared<MemoryChunks>([left = room]() mutable {
+    return left-- > 0 ? absl::OkStatus() : store::MakeError(store::StoreFull{}, "no room");
+  });
   bed.Restart();
   const auto object = bed.Object();
   const std::string text = TextOf(*object);

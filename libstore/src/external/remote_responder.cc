@@ -13,6 +13,7 @@
 #include "internal/internal_home.h"
 #include "internal/internal_home_child.h"
 #include "messages/message.h"
+#include "operations/operation_counters.h"
 #include "podkit/store/errors.h"
 #include "purge/home_purge.h"
 #include "sharing/share_messages.h"
@@ -106,28 +107,40 @@ void TakePayload(const conduit::CallContext& call, T* argument) {
   if constexpr (CarriesPayload<T>) argument->payload = std::string(call.payload);
 }
 
+// Does what the action says to the home, which lives here.
 template <typename TheAction>
-auto Respond(const Context& context, const conduit::CallContext& call, const RemoteTarget& target,
+auto Perform(const Context& context, const conduit::CallContext& call, const RemoteTarget& target,
              typename TheAction::Arguments arguments)
     -> absl::StatusOr<typename TheAction::Response> {
-  PODKIT_RETURN_IF_ERROR(CheckCaller(context, call, call.actor));
-  PODKIT_RETURN_IF_ERROR(CheckHomeIsHere(context, target.homeUID));
   PODKIT_ASSIGN_OR_RETURN(const auto object, Resolve<typename TheAction::Class>::Find(
                                                  context, call.actor, target,
                                                  AnswerKeeper(context.answers.get(), call.keyed)));
   std::apply([&](auto&... argument) { (TakePayload(call, &argument), ...); }, arguments);
   auto answer = std::apply(
-      [&](const auto&... argument) { return (object.get()->*TheAction::kMethod)(argument...); },
+      [&](const auto&... argument) {
+        return context.operations->Call<TheAction>(*object, argument...);
+      },
       arguments);
   if constexpr (std::is_same_v<decltype(answer), absl::Status>) {
     if (!answer.ok()) return answer;
     return conduit::Nothing{};
   } else {
-    if constexpr (CarriesPayload<typename TheAction::Response>) {
-      if (answer.ok()) *call.reply_payload = std::move(answer->payload);
-    }
     return answer;
   }
+}
+
+template <typename TheAction>
+auto Respond(const Context& context, const conduit::CallContext& call, const RemoteTarget& target,
+             const typename TheAction::Arguments& arguments)
+    -> absl::StatusOr<typename TheAction::Response> {
+  PODKIT_RETURN_IF_ERROR(CheckCaller(context, call, call.actor));
+  PODKIT_RETURN_IF_ERROR(CheckHomeIsHere(context, target.homeUID));
+  auto answer = context.operations->Run<TheAction>(
+      [&] { return Perform<TheAction>(context, call, target, arguments); });
+  if constexpr (CarriesPayload<typename TheAction::Response>) {
+    if (answer.ok()) *call.reply_payload = std::move(answer->payload);
+  }
+  return answer;
 }
 
 template <typename... Actions>

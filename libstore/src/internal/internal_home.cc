@@ -11,6 +11,7 @@
 #include "internal/collections.h"
 #include "internal/rights.h"
 #include "names.h"
+#include "operations/operation_counters.h"
 #include "podkit/store/errors.h"
 #include "sharing/delegates.h"
 #include "sharing/group_shares.h"
@@ -242,7 +243,10 @@ absl::StatusOr<HomeChanges> InternalHome::ChangesSince(const std::string& sync_t
 }
 
 absl::StatusOr<std::vector<CollectionToken>> InternalHome::SyncTokens() {
-  PODKIT_ASSIGN_OR_RETURN(const auto children, LoadChildren());
+  // No operation, but made of two that are.
+  PODKIT_ASSIGN_OR_RETURN(
+      const auto children,
+      context_.operations->Run<ActionOf<&Home::LoadChildren>>([&] { return LoadChildren(); }));
   return SyncTokensOf(context_, uid(), actor_, children);
 }
 

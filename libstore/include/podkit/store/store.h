@@ -23,6 +23,7 @@
 #include "podkit/conduit/conduit.h"
 #include "podkit/store/chunk_store.h"
 #include "podkit/store/home.h"
+#include "podkit/store/operation_stats.h"
 #include "podkit/store/user_directory.h"
 
 namespace podkit::store {
@@ -189,6 +190,8 @@ struct StoreStats {
   int64_t shares_compared = 0;  // With their other side, as ReconcileShares does.
   HealedShares shares_healed;   // Here, whoever asked.
   CollectedOrphans orphans_collected;
+  std::vector<OperationStats> operations;  // On the homes of this pod: all that there are.
+  AttachmentStats attachments;             // Of these homes.
 };
 
 class Store {
