@@ -36,6 +36,31 @@ void AddStore(const MetricsSnapshot& snapshot, MetricFamilies* to) {
       .Add(absl::ToDoubleSeconds(snapshot.oldest_pending));
 }
 
+void AddOperations(const std::vector<store::OperationStats>& operations, MetricFamilies* to) {
+  to->Counter("store_operations_total", "Operations on the homes of this pod, by how they ended");
+  for (const store::OperationStats& one : operations) {
+    to->Add(one.calls - one.refused - one.failed, {{"operation", one.operation}, {"result", "ok"}});
+    to->Add(one.refused, {{"operation", one.operation}, {"result", "refused"}});
+    to->Add(one.failed, {{"operation", one.operation}, {"result", "failed"}});
+  }
+  to->Histogram("store_operation_seconds", "Time of operations on the homes of this pod");
+  for (const store::OperationStats& one : operations) {
+    to->AddHistogram(conduit::kLatencyBounds, one.latencies, one.seconds,
+                     {{"operation", one.operation}});
+  }
+}
+
+void AddAttachments(const store::AttachmentStats& attachments, MetricFamilies* to) {
+  to->Counter("store_attachments_written_total", "Files that were attached")
+      .Add(attachments.written);
+  to->Counter("store_attachments_written_bytes_total", "Bytes of files taken to be attached")
+      .Add(attachments.written_bytes);
+  to->Counter("store_attachments_read_total", "Attachments that were read to their end")
+      .Add(attachments.read);
+  to->Counter("store_attachments_read_bytes_total", "Bytes of attachments given out")
+      .Add(attachments.read_bytes);
+}
+
 void AddHosts(const std::vector<HostEntry>& hosts, MetricFamilies* to) {
   const auto labels = [](const HostEntry& host) {
     return MetricLabels{{"pod", host.pod}, {"host", host.host}};
@@ -68,6 +93,8 @@ MetricFamilies PodMetrics(const MetricsSnapshot& snapshot) {
   AddKeys(snapshot.keys, &families);
   AddHosts(snapshot.hosts, &families);
   AddStore(snapshot, &families);
+  AddOperations(snapshot.store.operations, &families);
+  AddAttachments(snapshot.store.attachments, &families);
   return families;
 }
 

@@ -37,6 +37,14 @@ TEST_CASE("Metrics are shown in the form that Prometheus reads", "[podd][metrics
   snapshot.store.shares_compared = 21;
   snapshot.store.shares_healed = {
       .invited_again = 22, .asked_anew = 23, .replied_again = 24, .removed = 25, .withdrawn = 26};
+  snapshot.store.operations = {{.operation = "put",
+                                .calls = 10,
+                                .refused = 3,
+                                .failed = 1,
+                                .seconds = 1.5,
+                                .latencies = {6, 0, 0, 4}},
+                               {.operation = "open"}};
+  snapshot.store.attachments = {.written = 31, .written_bytes = 32, .read = 33, .read_bytes = 34};
   const std::string text = PodMetrics(snapshot).ToText();
   for (const char* line :
        {"podkit_http_responses_total{class=\"4xx\"} 7\n",
@@ -74,6 +82,20 @@ TEST_CASE("Metrics are shown in the form that Prometheus reads", "[podd][metrics
         "podkit_store_commits_total 9\n",
         "podkit_store_messages_pending 2\n",
         "podkit_store_messages_oldest_seconds 1.5\n",
+        "podkit_store_operations_total{operation=\"put\",result=\"ok\"} 6\n",
+        "podkit_store_operations_total{operation=\"put\",result=\"refused\"} 3\n",
+        "podkit_store_operations_total{operation=\"put\",result=\"failed\"} 1\n",
+        "podkit_store_operations_total{operation=\"open\",result=\"ok\"} 0\n",
+        "podkit_store_operation_seconds_count{operation=\"put\"} 10\n",
+        "podkit_store_operation_seconds_sum{operation=\"put\"} 1.5\n",
+        "podkit_store_operation_seconds_bucket{operation=\"put\",le=\"0.0005\"} 6\n",
+        "podkit_store_operation_seconds_bucket{operation=\"put\",le=\"0.001\"} 10\n",
+        "# TYPE podkit_store_operations_total counter\n",
+        "# TYPE podkit_store_operation_seconds histogram\n",
+        "podkit_store_attachments_written_total 31\n",
+        "podkit_store_attachments_written_bytes_total 32\n",
+        "podkit_store_attachments_read_total 33\n",
+        "podkit_store_attachments_read_bytes_total 34\n",
         "podkit_start_time_seconds 1700000000\n",
         "# TYPE podkit_store_commits_total counter\n",
         "# HELP podkit_store_homes "}) {
