@@ -160,8 +160,10 @@ TEST_CASE("A question about a whole home is counted on each pod as what it is ma
   CHECK(ValueOf(home->SyncTokens()).size() == 2);
   CHECK(a.Take() == Tally{{"home-load-children", "1 ok"}, {"collections-sync-tokens", "1 ok"}});
   CHECK(b.Take() == Tally{{"collections-sync-tokens", "1 ok"}});
-  ValueOf(home->FindFreeBusy(
-      {.start = cluster.clock().Now(), .end = cluster.clock().Now() + absl::Hours(24)}));
+  const absl::Time now = cluster.clock().Now();
+  ValueOf(home->FindFreeBusy({.start = now,
+                              .end = now + absl::Hours(24),
+                              .collections = std::vector<std::string>{"calendar", "bobs"}}));
   CHECK(a.Take() ==
         Tally{{"collections-free-busy-sources", "1 ok"}, {"collections-busy-time", "1 ok"}});
   CHECK(b.Take() == Tally{{"collections-busy-time", "1 ok"}});
