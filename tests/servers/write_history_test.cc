@@ -44,7 +44,7 @@ TEST_CASE("A history of writes holds if each read sees what may be there", "[cra
     const int one = story.history.BeginPut("x");
     const int other = story.Put();
     story.history.End(one, Ended::kDone);
-    story.See(GENERATE_COPY(one, other));
+    story.See(GENERATE_COPY(as<int>(), one, other));
   }
   SECTION("an object that was removed is absent, and back when it was put again") {
     story.Remove(GENERATE(Ended::kDone, Ended::kUnknown));
