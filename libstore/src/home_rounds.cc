@@ -29,7 +29,6 @@ struct HomeRounds::State {
 
   Mutex mutex;
   CondVar changed;
-  bool stopping ABSL_GUARDED_BY(mutex) = false;
 
   State(const Context& store_context, std::vector<Visit> what)
       : context(store_context), visits(std::move(what)) {}
@@ -44,7 +43,8 @@ bool HomeRounds::State::Pause(absl::Duration pause) {
   MutexLock lock(&mutex);
   for (;;) {
     const absl::Duration left = until - absl::Now();
-    if (stopping || left <= absl::ZeroDuration()) return !stopping;
+    if (stop.stop_requested()) return false;
+    if (left <= absl::ZeroDuration()) return true;
     changed.WaitFor(&mutex, left);
   }
 }
@@ -74,7 +74,6 @@ HomeRounds::~HomeRounds() {
   state_->stop.request_stop();
   {
     MutexLock lock(&state_->mutex);
-    state_->stopping = true;
     state_->changed.SignalAll();
   }
   if (state_->thread.joinable()) state_->thread.join();

@@ -15,9 +15,7 @@ using store::HomeChild;
 using store::PodUnavailable;
 using store::RemoteTarget;
 
-template <auto kMethod>
-using ActionOf = typename store::internal::FindAction<kMethod, store::RemoteActions>::type;
-using Put = ActionOf<&HomeChild::PutObject>;
+using Put = store::ActionOf<&HomeChild::PutObject>;
 
 // bob, on B, has ann's calendar as "anns", and her pod answers puts as the test says.
 class Trouble {

@@ -84,11 +84,16 @@ absl::Status PodDatabase::AddHome(const std::string& uid, absl::Time created) {
 absl::StatusOr<std::vector<HomeInfo>> PodDatabase::ListHomes() {
   std::vector<HomeInfo> homes;
   PODKIT_RETURN_IF_ERROR(file_->Read([&](Database& database) {
-    return database.Query("SELECT uid, created_at FROM home ORDER BY uid", {}, [&](const Row& row) {
-      homes.push_back({.uid = row.Text(0), .pod = pod_id_, .created = FromSqlTime(row.Integer(1))});
-    });
+    return database.Query(
+        "SELECT uid, created_at, since IS NOT NULL FROM home LEFT JOIN disabled USING (uid)"
+        " ORDER BY uid",
+        {}, [&](const Row& row) {
+          homes.push_back({.uid = row.Text(0),
+                           .pod = pod_id_,
+                           .created = FromSqlTime(row.Integer(1)),
+                           .disabled = row.Integer(2) != 0});
+        });
   }));
-  for (HomeInfo& home : homes) home.disabled = IsDisabled(home.uid);
   return homes;
 }
 
