@@ -1,9 +1,9 @@
 # podkit_library(<name> SOURCES ... HEADERS ... [PUBLIC_DEPS ...] [PRIVATE_DEPS ...])
 #
 # Declares the static library podkit::<name>: public headers under include/, everything else under src/. Each library
-# is installed and exported by itself; its packages stand in PodkitPackages.cmake. Test builds also check that every
-# public header compiles alone (target all_verify_interface_header_sets) and that the whole library links with nothing
-# but its declared dependencies (test <name>.link).
+# is installed and exported by itself; its packages stand in PodkitPackages.cmake. Test builds also check that the whole
+# library links with nothing but its declared dependencies (test <name>.link), the presets release and clang that every
+# public header compiles alone (target all_verify_interface_header_sets).
 #
 # A dependency called podkit_* is a header-only target of this tree, used to build the library and never installed.
 function(podkit_library name)
