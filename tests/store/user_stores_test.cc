@@ -268,4 +268,33 @@ TEST_CASE("Who has messages waiting is known after a restart", "[store][stores]"
   CHECK(ValueOf(stores->ListPending()) == expected);
 }
 
+TEST_CASE("Who asks for a home just when it goes does not make it anew", "[store][purge]") {
+  Pod pod;
+  const auto stores = ValueOf(UserStores::Open(pod.Options()));
+  for (int i = 0; i < 200; ++i) {
+    ValueOf(stores->Get("ann"));
+    REQUIRE(stores->MarkPurging("ann") == absl::OkStatus());
+    std::atomic<bool> asking = false;
+    absl::Status asked;
+    std::thread other;
+    const auto gone = stores->RemoveHome(
+        "ann", [](UserStore&) { return true; },
+        [&] {
+          other = std::thread([&] {
+            asking = true;
+            asked = stores->GetUntilGone("ann").status();
+          });
+          while (!asking) std::this_thread::yield();
+          for (int pause = 0; pause < i; ++pause) std::this_thread::yield();
+          return absl::OkStatus();
+        });
+    other.join();
+    REQUIRE(gone.ok());
+    CHECK(*gone);
+    CHECK(GetError<NoSuchHome>(asked));
+    REQUIRE_FALSE(stores->HasHome("ann"));
+    REQUIRE_FALSE(std::filesystem::exists(pod.FileOf("ann")));
+  }
+}
+
 }  // namespace podkit::store

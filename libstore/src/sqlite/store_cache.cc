@@ -19,7 +19,8 @@ StoreCache::StoreCache(size_t max_open, Opener open)
     : max_open_(max_open), open_(std::move(open)) {}
 StoreCache::~StoreCache() = default;
 
-absl::StatusOr<std::shared_ptr<UserStore>> StoreCache::Get(const std::string& uid) {
+absl::StatusOr<std::shared_ptr<UserStore>> StoreCache::Get(const std::string& uid,
+                                                           bool may_create) {
   const auto slot = std::make_shared<Slot>();
   {
     MutexLock lock(&mutex_);
@@ -34,12 +35,12 @@ absl::StatusOr<std::shared_ptr<UserStore>> StoreCache::Get(const std::string& ui
     }
     slots_[uid] = slot;
   }
-  return OpenInto(*slot, uid);
+  return OpenInto(*slot, uid, may_create);
 }
 
-absl::StatusOr<std::shared_ptr<UserStore>> StoreCache::OpenInto(Slot& slot,
-                                                                const std::string& uid) {
-  auto opened = open_(uid);
+absl::StatusOr<std::shared_ptr<UserStore>> StoreCache::OpenInto(Slot& slot, const std::string& uid,
+                                                                bool may_create) {
+  auto opened = open_(uid, may_create);
   Stores idle;
   {
     MutexLock lock(&mutex_);
@@ -97,7 +98,7 @@ void StoreCache::Close(Stores stores) {
 absl::StatusOr<bool> StoreCache::Remove(
     const std::string& uid, const std::function<absl::StatusOr<bool>(UserStore&)>& ready,
     const std::function<absl::Status()>& remove) {
-  auto opened = Get(uid);
+  auto opened = Get(uid, false);
   if (!opened.ok()) return std::move(opened).status();
   std::shared_ptr<UserStore> store = *std::move(opened);
   std::shared_ptr<Slot> slot;

@@ -21,7 +21,8 @@ namespace podkit::store {
 
 class StoreCache {
  public:
-  using Opener = std::function<absl::StatusOr<std::shared_ptr<UserStore>>(const std::string& uid)>;
+  using Opener = std::function<absl::StatusOr<std::shared_ptr<UserStore>>(const std::string& uid,
+                                                                          bool may_create)>;
 
   // When more than `max_open` are open, those are closed that nobody holds, the longest unused
   // first. `open` is called from any thread, once at a time for the same uid.
@@ -29,7 +30,8 @@ class StoreCache {
   ~StoreCache();
 
   // The store of `uid`, opened if it is not; it stays open at least as long as the pointer is held.
-  absl::StatusOr<std::shared_ptr<UserStore>> Get(const std::string& uid);
+  // It may have gone since the caller looked: whether it is made anew then is up to him.
+  absl::StatusOr<std::shared_ptr<UserStore>> Get(const std::string& uid, bool may_create);
 
   // Closes the store and has `remove` take its file away, while nobody can open it, if nobody else
   // holds it and `ready` says so. False if it was left as it is.
@@ -49,7 +51,8 @@ class StoreCache {
   struct Slot;
   using Stores = std::vector<std::shared_ptr<UserStore>>;
 
-  absl::StatusOr<std::shared_ptr<UserStore>> OpenInto(Slot& slot, const std::string& uid);
+  absl::StatusOr<std::shared_ptr<UserStore>> OpenInto(Slot& slot, const std::string& uid,
+                                                      bool may_create);
   Slot* AwaitOpen(const std::string& uid) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Stores TakeIdle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Close(Stores stores);

@@ -51,10 +51,12 @@ struct UserStores::State {
       : options(std::move(chosen)),
         lock(std::move(held)),
         pod(std::move(pod_database)),
-        cache(AffordableFiles(options.max_open_files),
-              [this](const std::string& uid) { return OpenFile(uid); }) {}
+        cache(
+            AffordableFiles(options.max_open_files),
+            [this](const std::string& uid, bool may_create) { return OpenFile(uid, may_create); }) {
+  }
 
-  absl::StatusOr<std::shared_ptr<UserStore>> OpenFile(const std::string& uid);
+  absl::StatusOr<std::shared_ptr<UserStore>> OpenFile(const std::string& uid, bool may_create);
   std::string FolderOf(const std::string& uid) const {
     return fmt::format("{}/users/{}", options.folder, Sha256Hex(uid).substr(0, 2));
   }
@@ -68,7 +70,8 @@ struct UserStores::State {
 
 // The file comes first, its row in the pod's database after it: a file without a row is taken up
 // when it is next asked for, a row without a file is a loss.
-absl::StatusOr<std::shared_ptr<UserStore>> UserStores::State::OpenFile(const std::string& uid) {
+absl::StatusOr<std::shared_ptr<UserStore>> UserStores::State::OpenFile(const std::string& uid,
+                                                                       bool may_create) {
   const std::string folder = FolderOf(uid);
   const std::string path = fmt::format("{}/{}.sqlite", folder, uid);
   if (pod->HasHome(uid)) {
@@ -86,6 +89,7 @@ absl::StatusOr<std::shared_ptr<UserStore>> UserStores::State::OpenFile(const std
         StoreDamaged{.uid = uid},
         fmt::format("{}: the file of user '{}' is gone: restore it from a backup", path, uid));
   }
+  if (!may_create) return NoHomeError(uid);
   PODKIT_RETURN_IF_ERROR(MakeFolder(folder));
   PODKIT_ASSIGN_OR_RETURN(auto store, UserStore::Open(path, uid, options.now()));
   PODKIT_ASSIGN_OR_RETURN(const absl::Time created, HomeCreated(*store));
@@ -124,7 +128,7 @@ absl::StatusOr<std::shared_ptr<UserStore>> UserStores::Get(const std::string& ui
   PODKIT_RETURN_IF_ERROR(CheckUid(uid));
   if (state_->pod->IsPurging(uid)) return BeingPurged(uid);
   if (state_->pod->IsDisabled(uid)) return HomeDisabledError(uid);
-  return state_->cache.Get(uid);
+  return state_->cache.Get(uid, true);
 }
 
 absl::StatusOr<std::shared_ptr<UserStore>> UserStores::GetExisting(const std::string& uid) {
@@ -180,7 +184,7 @@ absl::StatusOr<bool> UserStores::RemoveHome(
 absl::StatusOr<std::shared_ptr<UserStore>> UserStores::GetUntilGone(const std::string& uid) {
   if (!state_->pod->HasHome(uid)) return NoHomeError(uid);
   if (state_->pod->IsDisabled(uid)) return HomeDisabledError(uid);
-  return state_->cache.Get(uid);
+  return state_->cache.Get(uid, false);
 }
 
 absl::StatusOr<std::vector<HomeInfo>> UserStores::ListHomes() { return state_->pod->ListHomes(); }
