@@ -51,6 +51,9 @@ plant examples/fine/main.cc 'Fine(1);\n'
 breach docs/page.md 2 'no such page: gone.md' '[here](page.md#a) [web](https://example.org/x)\n[gone](gone.md)\n'
 plant tests/fine/fine_test.cc 'TEST_CASE("It is there") {}\n'
 breach docs/upstream-cases.md 2 'no such test: "It is gone"' '"It is there"\n"It is gone"\n'
+plant libstore/src/actions.h '#pragma once\nAction<"home-info", 1> info;\n'
+breach docs/upstream-actions.md 2 'no such action: home-infos' \
+  '| `gone-there` | `home-info` of a `no_action` |\n| `home_metadata` | `home-infos` |\n'
 breach script/broken 1 'a script that is not executable' '#!/usr/bin/env bash\n'
 breach script/packages.txt 1 'docs/dependencies.md lacks libfoo-dev' '[build]\nlibfoo-dev\n'
 
