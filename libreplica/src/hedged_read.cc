@@ -47,12 +47,17 @@ class Race {
   }
 
   HedgedRead End() {
+    HedgedRead read = Take();  // First: who is stopped says no more what kept him.
     stop_.request_stop();
+    return read;
+  }
+
+ private:
+  HedgedRead Take() {
     MutexLock lock(&mutex_);
     return {.bytes = std::move(bytes_), .failures = failures_};
   }
 
- private:
   const ChunkName name_;
   const ChunkHash hash_;
   const absl::Time deadline_;
