@@ -101,8 +101,8 @@ class OperationCounters {
 
   void Count(size_t operation, const absl::Status& status, absl::Duration took);
 
-  const std::function<absl::Time()> now_;
   std::array<Counter, internal::CountActions(Operations())> counters_;
+  const std::function<absl::Time()> now_;
   AttachmentCounters attachments_;
 };
 
