@@ -77,18 +77,22 @@ void Trap::Set(Operation wanted) {
   MutexLock lock(&mutex_);
   wanted_ = wanted;
   prey_ = 0;
+  seen_ = false;
   holds_ = false;
 }
 
 int64_t Trap::Enter(Operation operation) {
   MutexLock lock(&mutex_);
-  ++entered_;
+  const int64_t number = ++entered_;
   if (operation == wanted_ && prey_ == 0) {
-    prey_ = entered_;
+    prey_ = number;
     holds_ = true;
     changed_.SignalAll();
+    // A killer who is still to wake up on a busy machine would always come too late.
+    const absl::Time end = absl::Now() + absl::Seconds(20);
+    while (!seen_ && absl::Now() < end) changed_.WaitFor(&mutex_, end - absl::Now());
   }
-  return entered_;
+  return number;
 }
 
 void Trap::Leave(Operation operation, int64_t number, absl::Duration took) {
@@ -102,6 +106,8 @@ bool Trap::WaitForPrey(absl::Duration limit) {
   const absl::Time end = absl::Now() + limit;
   MutexLock lock(&mutex_);
   while (prey_ == 0 && absl::Now() < end) changed_.WaitFor(&mutex_, end - absl::Now());
+  seen_ = true;
+  changed_.SignalAll();
   return prey_ != 0;
 }
 

@@ -68,7 +68,7 @@ class Trap {
 
   Trap();
   void Set(Operation wanted);
-  // False if none of the wanted kind begins in time.
+  // False if none of the wanted kind begins in time. The one that does waits for who waits here.
   bool WaitForPrey(absl::Duration limit);
   // Whether the one that was waited for is still under way.
   bool Holds() const;
@@ -84,6 +84,7 @@ class Trap {
   Operation wanted_ ABSL_GUARDED_BY(mutex_) = Operation::kInvite;
   int64_t entered_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t prey_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: none yet.
+  bool seen_ ABSL_GUARDED_BY(mutex_) = true;  // By who waits for it.
   bool holds_ ABSL_GUARDED_BY(mutex_) = false;
   std::array<absl::Duration, kOperations> typical_ ABSL_GUARDED_BY(mutex_) = {};
 };
