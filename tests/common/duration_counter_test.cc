@@ -29,13 +29,13 @@ TEST_CASE("A duration below zero takes nothing off the sum", "[common][duration]
 }
 
 TEST_CASE("Durations that several threads add are all counted", "[common][duration]") {
-  constexpr int kThreads = 4;
-  constexpr int kEach = 10'000;
+  constexpr int64_t kThreads = 4;
+  constexpr int64_t kEach = 10'000;
   TwoBounds counter;
   std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; ++i) {
+  for (int64_t i = 0; i < kThreads; ++i) {
     threads.emplace_back([&counter] {
-      for (int n = 0; n < kEach; ++n) counter.Add(absl::Milliseconds(1));
+      for (int64_t n = 0; n < kEach; ++n) counter.Add(absl::Milliseconds(1));
     });
   }
   for (std::thread& thread : threads) thread.join();

@@ -337,15 +337,15 @@ TEST_CASE("An error is a failure if this pod is at fault, and a refusal else",
 TEST_CASE("Operations of several threads are all counted, and no error before its call",
           "[store][operations][threads]") {
   using Info = ActionOf<&Home::Info>;
-  constexpr int kThreads = 4;
-  constexpr int kEach = 3000;
+  constexpr int64_t kThreads = 4;
+  constexpr int64_t kEach = 3000;
   OperationCounters counters([] { return absl::UnixEpoch(); });
   const absl::Status refusal = store::MakeError(store::NoSuchUser{}, "");
-  std::atomic<int> running = kThreads;
+  std::atomic<int64_t> running = kThreads;
   std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; ++i) {
+  for (int64_t i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
-      for (int n = 0; n < kEach; ++n) {
+      for (int64_t n = 0; n < kEach; ++n) {
         const absl::Status ended = counters.Run<Info>([&] { return refusal; });
         if (ended.ok()) std::terminate();
       }
