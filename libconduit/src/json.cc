@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/byte_order_mark.h"
 #include "fmt/format.h"
 
 namespace podkit::conduit {
@@ -164,6 +165,9 @@ absl::StatusOr<JsonDocument> JsonDocument::Parse(std::string text, const JsonLim
   if (text.size() > max_bytes) {
     return absl::ResourceExhaustedError(fmt::format(
         "JSON of {} bytes is larger than the limit of {} bytes", text.size(), max_bytes));
+  }
+  if (text.starts_with(kByteOrderMark)) {
+    return absl::InvalidArgumentError(fmt::format("JSON {}", kByteOrderMarkFault));
   }
   auto tree = std::make_unique<Tree>();
   const size_t size = text.size();

@@ -3,6 +3,8 @@
 #include <filesystem>
 
 #include "absl/status/status.h"
+#include "common/byte_order_mark.h"
+#include "common/certificates.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
@@ -60,6 +62,9 @@ std::string BesideFile(const std::string& path, const std::string& name) {
 absl::StatusOr<std::string> ReadKey(const std::string& path) {
   PODKIT_ASSIGN_OR_RETURN(std::string key,
                           ReadFile(path, {.max_bytes = kMaxKeyFileBytes, .owner_only = true}));
+  if (key.starts_with(kByteOrderMark)) {
+    return absl::InvalidArgumentError(fmt::format("'{}' {}", path, kByteOrderMarkFault));
+  }
   if (key.ends_with('\n')) key.pop_back();
   if (key.ends_with('\r')) key.pop_back();
   return key;
@@ -77,6 +82,10 @@ absl::StatusOr<Pod> ReadEntry(const std::string& path, std::string_view own_id,
     pod.ca_file = BesideFile(path, entry.ca_file);
     const auto certificates = ReadFile(pod.ca_file, {});
     if (!certificates.ok()) return Prefixed("$.ca_file", certificates.status());
+    if (!HoldsCertificates(pod.ca_file)) {
+      return absl::InvalidArgumentError(
+          fmt::format("$.ca_file: '{}' holds no certificate in PEM form", pod.ca_file));
+    }
   }
   if (pod.id == own_id) return pod;
   for (size_t i = 0; i < entry.key_files.size(); ++i) {

@@ -5,9 +5,12 @@
 // Decoding ignores members that it does not know.
 #pragma once
 
+#include <algorithm>
+#include <cctype>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -139,6 +142,14 @@ struct MessageEntry {
         Optional("last_error", &MessageEntry::last_error));
   }
 };
+
+// "#RRGGBB" or "#RRGGBBAA": what every calendar program shows alike.
+inline bool IsColor(std::string_view text) {
+  const bool long_enough = text.size() == 7 || text.size() == 9;
+  return long_enough && text.front() == '#' && std::ranges::all_of(text.substr(1), [](char c) {
+           return std::isxdigit(static_cast<unsigned char>(c)) != 0;
+         });
+}
 
 struct NewCollection {
   std::string name;

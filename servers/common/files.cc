@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "common/byte_order_mark.h"
 #include "common/durable.h"
 #include "common/status_macros.h"
 #include "common/text.h"
@@ -123,6 +124,9 @@ absl::StatusOr<std::string> ReadSecret(const std::string& path) {
         fmt::format("'{}' is open to other users: chmod 600 it, or make a new one", path));
   }
   PODKIT_ASSIGN_OR_RETURN(const std::string text, ReadAll(path, file.get(), kMaxSecretBytes));
+  if (text.starts_with(kByteOrderMark)) {
+    return absl::InvalidArgumentError(fmt::format("'{}' {}", path, kByteOrderMarkFault));
+  }
   const std::string_view secret = TrimSpace(text);
   if (secret.size() < kMinSecretBytes) {
     return absl::InvalidArgumentError(

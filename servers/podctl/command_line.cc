@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "common/text.h"
+#include "podkit/conduit/json.h"
+#include "servers/common/admin_messages.h"
 #include "servers/common/error_json.h"
 #include "servers/common/option_values.h"
 #include "servers/common/version.h"
@@ -77,6 +79,23 @@ bool IsName(const CLI::Option& option) {
                                        "SHARE", "STORE", "USER", "WHO"});
 }
 
+// What a path is made of need not be text; everything else that is given is.
+bool IsPath(const CLI::Option& option) {
+  const std::string takes = option.get_positional() ? option.get_name() : option.get_type_name();
+  return takes == "FILE" || takes.ends_with("FOLDER") || takes.ends_with("PATH");
+}
+
+std::string TextFault(const std::string& text) {
+  return conduit::IsUtf8(text) ? "" : fmt::format("'{}' is not UTF-8", Printable(text));
+}
+
+// A color is "#RRGGBB" or "#RRGGBBAA"; none takes away what was there.
+std::string ColorFault(const std::string& text) {
+  return text.empty() || servers::IsColor(text)
+             ? ""
+             : fmt::format("'{}' is not #RRGGBB or #RRGGBBAA", text);
+}
+
 std::string NameFault(const std::string& name) {
   const bool fault = name.empty() || name == "." || name == "..";
   return fault ? fmt::format("'{}' is no name", name) : "";
@@ -85,6 +104,8 @@ std::string NameFault(const std::string& name) {
 // Refuses values that no verb has a use for: of `app` and of the verbs below it.
 void RefuseSenselessValues(CLI::App* app) {
   for (CLI::Option* const option : app->get_options()) {
+    if (!IsPath(*option)) option->check(CLI::Validator(TextFault, ""));
+    if (option->get_type_name() == "COLOR") option->check(CLI::Validator(ColorFault, ""));
     if (MayBeEmpty(*option)) continue;
     const bool positional = option->get_positional();
     if (!positional || !IsName(*option)) {
@@ -153,12 +174,13 @@ absl::Status CommandLine::ParseAndRun(const std::vector<std::string>& arguments)
     const auto given = servers::WithEmptyValues(arguments);
     app_.parse(std::vector<std::string>(given.rbegin(), given.rend()));
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app_.help());
+    output_.Print(app_.help());
     return absl::OkStatus();
   } catch (const CLI::CallForVersion& call) {
-    fmt::print("{}\n", call.what());
+    output_.Print(fmt::format("{}\n", call.what()));
     return absl::OkStatus();
   } catch (const CLI::Error& error) {
+    globals_.json = std::ranges::count(arguments, "--json") > 0;  // Nothing was set.
     const auto chosen = app_.get_subcommands();
     if (chosen.empty() && !app_.remaining().empty()) {
       return Usage(fmt::format("there is no verb or option '{}'; see podctl --help",
@@ -167,7 +189,7 @@ absl::Status CommandLine::ParseAndRun(const std::vector<std::string>& arguments)
     return Usage(fmt::format("{}; see podctl {}--help", error.what(),
                              chosen.empty() ? "" : FullName(chosen.front()) + " "));
   }
-  Session session(globals_);
+  Session session(globals_, &output_);
   for (const auto& [verb, run] : verbs_) {
     if (verb->parsed()) return run(session);
   }
@@ -175,13 +197,16 @@ absl::Status CommandLine::ParseAndRun(const std::vector<std::string>& arguments)
 }
 
 int CommandLine::Main(const std::vector<std::string>& arguments) {
-  const absl::Status status = ParseAndRun(arguments);
+  absl::Status status = ParseAndRun(arguments);
+  const absl::Status written = output_.Flush();
+  const bool told = conduit::ErrorClass(status) == AlreadyReported::kClass;
+  if (!written.ok() && (status.ok() || told)) status = written;
   if (!status.ok() && conduit::ErrorClass(status) != AlreadyReported::kClass) {
     const std::string text = globals_.json ? servers::ErrorJson(status)
                                            : "podctl: " + Printable(std::string(status.message()));
     fmt::print(stderr, "{}\n", text);
   }
-  return std::fflush(stdout) == 0 ? ExitCode(status) : 1;
+  return ExitCode(status);
 }
 
 std::string CommandLine::Manual() const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "servers/podctl/output.h"
 #include "servers/podctl/session.h"
 
 namespace podkit::podctl {
@@ -46,6 +47,7 @@ class CommandLine {
   absl::Status ParseAndRun(const std::vector<std::string>& arguments);
 
   Globals globals_;
+  Output output_;
   CLI::App app_;
   std::vector<const CLI::App*> families_;
   std::vector<std::pair<CLI::App*, Run>> verbs_;

@@ -26,6 +26,7 @@
 #include "servers/podctl/errors.h"
 #include "servers/podctl/gateway_client.h"
 #include "servers/podctl/import.h"
+#include "servers/podctl/output.h"
 #include "servers/podctl/progress.h"
 #include "servers/podctl/session.h"
 
@@ -111,8 +112,8 @@ class Demo {
     ChildProcess process;
   };
 
-  Session As(const std::string& uid, const std::string& pod) const {
-    return Session(Globals{.config = layout_.settings(), .pod = pod, .as = uid});
+  Session As(const std::string& uid, const std::string& pod) {
+    return {Globals{.config = layout_.settings(), .pod = pod, .as = uid}, &output_};
   }
 
   absl::Status StartAndFill() {
@@ -358,6 +359,7 @@ class Demo {
 
   const DemoOptions options_;
   const DemoLayout layout_;
+  Output output_;
   sigset_t signals_;
   std::vector<Running> running_;
   bool stop_asked_ = false;

@@ -24,13 +24,16 @@ bool IsCalendarFile(const fs::directory_entry& entry) {
 }
 
 absl::StatusOr<store::ImportReport> Send(Session* session, const std::string& collection,
-                                         const std::string& text,
-                                         const std::function<void(int64_t)>& on_progress) {
+                                         const std::string& text, const SentCallback& on_progress) {
   ApiRequest request{.method = "POST",
                      .body = text,
                      .content_type = "text/calendar; charset=utf-8",
-                     .timeout = absl::Minutes(10),
-                     .on_progress = on_progress};
+                     .timeout = absl::Minutes(10)};
+  if (on_progress) {
+    request.on_progress = [&, in_all = static_cast<int64_t>(text.size())](int64_t sent) {
+      on_progress(sent, in_all);
+    };
+  }
   PODKIT_ASSIGN_OR_RETURN(request.path, session->CollectionPath(collection, {"import"}));
   return session->Fetch<store::ImportReport>(std::move(request));
 }
@@ -143,7 +146,7 @@ int64_t LineOf(std::string_view calendar, std::string_view name, std::string_vie
 }
 
 FileReport ImportFile(Session* session, const std::string& collection, const std::string& file,
-                      const std::function<void(int64_t bytes_sent)>& on_progress) {
+                      const SentCallback& on_progress) {
   FileReport report{.file = file};
   const auto text = ReadCalendar(file);
   if (!text.ok()) {
@@ -166,6 +169,9 @@ FileReport ImportFile(Session* session, const std::string& collection, const std
 }
 
 std::string CountsText(const FileReport& report) {
+  if (report.created + report.updated + report.unchanged == 0) {
+    return fmt::format("{}: no event or to-do in it", Printable(report.file));
+  }
   std::string text = fmt::format("{}: {} created, {} updated, {} unchanged", Printable(report.file),
                                  report.created, report.updated, report.unchanged);
   const auto repaired = std::ranges::count_if(

@@ -59,9 +59,10 @@ absl::StatusOr<std::string> ReadCalendar(const std::string& file);
 // Makes the collection in the session's home unless it is there; false if it was.
 absl::StatusOr<bool> EnsureCollection(Session* session, const std::string& name);
 
-// Sends one file to the import of `collection` of the session's home.
+// Sends one file to the import of `collection` of the session's home. `on_progress` may be empty.
+using SentCallback = std::function<void(int64_t bytes_sent, int64_t bytes_in_all)>;
 FileReport ImportFile(Session* session, const std::string& collection, const std::string& file,
-                      const std::function<void(int64_t bytes_sent)>& on_progress);
+                      const SentCallback& on_progress);
 
 // The line, counted from 1, of the first property called `name` with this value: "BEGIN" and
 // "VTODO". 0 if there is none. Letters of any case are the same where `any_case` is set.
@@ -69,7 +70,7 @@ int64_t LineOf(std::string_view calendar, std::string_view name, std::string_vie
                bool any_case = false);
 
 // "work.ics: 12 created, 0 updated, 3 unchanged, 1 repaired". What was replaced is told by name:
-// ", 1 replaced (UID x came from a.ics in this run)".
+// ", 1 replaced (UID x came from a.ics in this run)"; of a file without objects, that it has none.
 std::string CountsText(const FileReport& report);
 
 // A line for each kind of repair; empty if there was none.

@@ -1,4 +1,4 @@
-// A progress bar on a terminal, for work that takes long.
+// How far it is, on a terminal, for work that takes long: a bar, or how long the pod stores.
 //
 // Owner-thread. Draws nothing in the first half second, and at most ten times a second.
 #pragma once
@@ -15,6 +15,9 @@ namespace podkit::podctl {
 // "[#########                     ]  31% work.ics", at most `columns` wide.
 std::string ProgressLine(int64_t done, int64_t total, std::string_view label, size_t columns);
 
+// "storing work.ics, 12 s", at most `columns` wide: how much of it is done the pod does not say.
+std::string StoringLine(std::string_view label, absl::Duration elapsed, size_t columns);
+
 class Progress {
  public:
   // Draws on standard error if it is a terminal.
@@ -24,10 +27,15 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void Show(int64_t done, std::string_view label);
-  // Takes the bar away, so that a line can be printed.
+  // All is sent, and since then `elapsed` has passed.
+  void ShowStoring(std::string_view label, absl::Duration elapsed);
+  // Takes the line away, so that a line can be printed.
   void Clear();
 
  private:
+  bool IsTime();
+  void Draw(const std::string& line);
+
   const int64_t total_;
   const bool terminal_;
   bool drawn_ = false;

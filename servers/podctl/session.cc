@@ -1,7 +1,5 @@
 #include "servers/podctl/session.h"
 
-#include <cstdio>
-
 #include "servers/common/files.h"
 #include "servers/podctl/errors.h"
 #include "servers/podctl/settings.h"
@@ -41,10 +39,6 @@ absl::Status Session::Do(ApiRequest request, const std::string& sentence) {
   PODKIT_RETURN_IF_ERROR(Call(std::move(request)).status());
   Print(json() ? "{}\n" : Printable(sentence) + '\n');
   return absl::OkStatus();
-}
-
-void Session::Print(std::string_view text) const {
-  std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
 absl::Status Session::Save(std::string_view bytes, const std::string& file) const {

@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "common/status_macros.h"
 #include "servers/common/admin_messages.h"
+#include "servers/podctl/output.h"
 #include "servers/podctl/pod_client.h"
 #include "servers/podctl/table.h"
 
@@ -51,10 +52,12 @@ struct SavedFile {
 
 class Session {
  public:
-  explicit Session(Globals globals) : globals_(std::move(globals)) {}
+  // `output` outlives it.
+  Session(Globals globals, Output* output) : globals_(std::move(globals)), output_(output) {}
 
   bool json() const { return globals_.json; }
   const Globals& globals() const { return globals_; }
+  Output* output() const { return output_; }
 
   // Whose home is meant: --home, else --as.
   absl::StatusOr<std::string> Home() const;
@@ -102,7 +105,7 @@ class Session {
   // Asks for something whose answer says nothing; then prints `sentence`, {} under --json.
   absl::Status Do(ApiRequest request, const std::string& sentence);
 
-  void Print(std::string_view text) const;
+  void Print(std::string_view text) const { output_->Print(text); }
 
   // Writes the bytes to `file`; {"file", "bytes"} under --json.
   absl::Status Save(std::string_view bytes, const std::string& file) const;
@@ -126,6 +129,7 @@ class Session {
 
  private:
   const Globals globals_;
+  Output* const output_;
   std::unique_ptr<PodClient> client_;
 };
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "common/certificates.h"
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "servers/common/files.h"
@@ -99,9 +100,12 @@ absl::StatusOr<Settings> LoadSettings(const std::string& path) {
 
 absl::Status CheckCaFile(std::string_view kind, const std::string& id, const std::string& file) {
   if (file.empty()) return absl::OkStatus();
-  const absl::Status readable = servers::ReadFile(file, kMaxPemBytes).status();
-  if (readable.ok()) return readable;
-  return Usage(fmt::format("{} '{}': ca_file: {}", kind, id, std::string(readable.message())));
+  absl::Status status = servers::ReadFile(file, kMaxPemBytes).status();
+  if (status.ok() && !HoldsCertificates(file)) {
+    status = absl::InvalidArgumentError(fmt::format("'{}' holds no certificate in PEM form", file));
+  }
+  if (status.ok()) return status;
+  return Usage(fmt::format("{} '{}': ca_file: {}", kind, id, std::string(status.message())));
 }
 
 absl::StatusOr<PodAddress> ChoosePod(const Settings& settings, const std::string& id) {

@@ -72,7 +72,7 @@ std::string SettingsPath(const std::string& given);
 absl::StatusOr<Settings> LoadSettings(const std::string& path);
 
 // UsageError if the `ca_file` of the pod or gateway called `id`, which may be empty, cannot be
-// read.
+// read, or holds no certificate.
 absl::Status CheckCaFile(std::string_view kind, const std::string& id, const std::string& file);
 
 // The pod called `id`; the first one if it is empty.

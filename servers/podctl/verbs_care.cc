@@ -86,7 +86,8 @@ absl::Status DisableHome(Session& session, const std::string& home) {
 
 absl::Status EnableHome(Session& session, const std::string& home) {
   PODKIT_RETURN_IF_ERROR(RefuseAs(session, "enable"));
-  return session.Call({.method = "POST", .path = {"homes", home, "enable"}}).status();
+  return session.Do({.method = "POST", .path = {"homes", home, "enable"}},
+                    fmt::format("the home of '{}' is open", home));
 }
 
 absl::Status CollectOrphans(Session& session, const std::string& home) {

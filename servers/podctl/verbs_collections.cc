@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "podkit/store/types.h"
@@ -69,10 +70,33 @@ absl::Status Change(Session& session, const std::string& name,
       [](const CollectionInfo& info) { return Session::Table<CollectionInfo>({info}, Columns()); });
 }
 
-absl::Status Remove(Session& session, const std::string& name, std::string_view done) {
+// The API removes both alike; but who means the one does not mean the other.
+enum class Kind { kOwn, kShared };
+
+absl::Status CheckKind(Session& session, const std::string& name, Kind wanted) {
+  PODKIT_ASSIGN_OR_RETURN(auto path, session.HomePath({"collections"}));
+  PODKIT_ASSIGN_OR_RETURN(std::string body, session.Call({.path = std::move(path)}));
+  PODKIT_ASSIGN_OR_RETURN(
+      const auto collections,
+      servers::FromJsonMember<std::vector<CollectionInfo>>("collections", body));
+  const auto found = std::ranges::find(collections, name, &CollectionInfo::name);
+  if (found == collections.end()) return absl::OkStatus();  // The removal says so.
+  const bool own = found->owner_uid == found->viewer_uid;
+  if (own == (wanted == Kind::kOwn)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      own ? fmt::format("'{}' is an own collection, which is not left: 'podctl delete-collection' "
+                        "deletes it with all its objects",
+                        name)
+          : fmt::format("'{}' belongs to '{}', who shares it: 'podctl leave' takes it out of this "
+                        "home",
+                        name, found->owner_uid));
+}
+
+absl::Status Remove(Session& session, const std::string& name, Kind kind) {
+  PODKIT_RETURN_IF_ERROR(CheckKind(session, name, kind));
   PODKIT_ASSIGN_OR_RETURN(auto path, session.CollectionPath(name, {}));
   return session.Do({.method = "DELETE", .path = std::move(path)},
-                    fmt::format("{} '{}'", done, name));
+                    fmt::format("{} '{}'", kind == Kind::kOwn ? "deleted" : "left", name));
 }
 
 // Of a collection, or of the home if none is named.
@@ -226,14 +250,14 @@ void AddRemoveVerbs(CommandLine* line) {
              .description = "Delete an own collection with all its objects",
              .details = "It is taken back from everybody it was shared with.",
              .examples = "podctl --as anna delete-collection work"},
-            [name](Session& session) { return Remove(session, *name, "deleted"); })
+            [name](Session& session) { return Remove(session, *name, Kind::kOwn); })
       ->add_option("COLLECTION", *name, "Name of the collection")
       ->required();
   line->Add({.name = "leave",
              .group = "Sharing",
              .description = "Leave a collection that another user shares",
              .examples = "podctl --as emma leave work"},
-            [name](Session& session) { return Remove(session, *name, "left"); })
+            [name](Session& session) { return Remove(session, *name, Kind::kShared); })
       ->add_option("COLLECTION", *name, "Its name in the viewer's home")
       ->required();
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "absl/time/clock.h"
 #include "common/with_message.h"
 #include "podkit/store/errors.h"
 #include "servers/common/error_json.h"
@@ -116,8 +117,12 @@ std::vector<FileReport> ImportFiles(Session& session, const std::string& collect
   int64_t done = 0;
   for (const std::string& file : files) {
     progress.Show(done, file);
-    FileReport report = ImportFile(&session, collection, file,
-                                   [&](int64_t sent) { progress.Show(done + sent, file); });
+    absl::Time all_sent = absl::InfiniteFuture();
+    FileReport report = ImportFile(&session, collection, file, [&](int64_t sent, int64_t in_all) {
+      if (sent < in_all) return progress.Show(done + sent, file);
+      all_sent = std::min(all_sent, absl::Now());
+      progress.ShowStoring(file, absl::Now() - all_sent);
+    });
     progress.Clear();
     done += SizeOf(file);
     brought.Note(&report);
@@ -171,7 +176,9 @@ void AddImportVerbs(CommandLine* line) {
                      "Bring .ics files into a collection, one object for each UID\n\n"
                      "A file is taken whole or not at all: a refusal names the file, the line and\n"
                      "the reason, the other files are imported all the same, and the exit status\n"
-                     "is 1. Of a folder, the .ics files are taken in the order of their names.",
+                     "is 1. Of a folder, the .ics files are taken in the order of their names.\n"
+                     "A path that is not there, or a folder without .ics files, is refused before\n"
+                     "anything is imported.",
                  .examples = "podctl --as anna import work holidays.ics\n"
                              "podctl --as anna import archive --create ~/calendars"},
                 [options](Session& session) { return Import(session, *options); });

@@ -30,7 +30,7 @@ constexpr const char* kFamily = "lock";
 Session AskLockd(const Session& session) {
   Globals globals = session.globals();
   if (globals.pod.empty()) globals.pod = "locks";
-  return Session(std::move(globals));
+  return Session(std::move(globals), session.output());
 }
 
 std::string Holder(const LockInfo& info) {
@@ -117,7 +117,8 @@ absl::Status WatchLocks(Session& asked, const WatchOptions& options) {
   const absl::Time end =
       options.seconds ? absl::Now() + absl::Seconds(*options.seconds) : absl::InfiniteFuture();
   for (lock::Revision at = start.revision; absl::Now() < end;) {
-    std::fflush(stdout);  // Whoever reads a pipe learns of each event at once.
+    // Whoever reads a pipe learns of each event at once.
+    PODKIT_RETURN_IF_ERROR(session.output()->Flush());
     PODKIT_ASSIGN_OR_RETURN(
         const auto page,
         session.Fetch<lock::WatchPage>(

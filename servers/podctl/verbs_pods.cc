@@ -113,7 +113,7 @@ absl::Status PingPods(Session& session, const std::string& pod) {
   if (session.json()) session.Print(servers::ToJsonMember("pings", pings) + '\n');
   std::vector<std::string> problems;
   for (const PingResult& ping : pings) {
-    if (!ping.reachable) problems.push_back(fmt::format("pod '{}': {}", ping.pod, ping.problem));
+    if (!ping.reachable) problems.push_back(ping.problem);  // Names the pod.
     if (ping.reachable && !session.json()) {
       session.Print(fmt::format("{}: {}\n", ping.pod, Reachable(ping)));
     }

@@ -189,8 +189,17 @@ AdminAnswer ListCollections(const AdminCall& call) {
   return Member("collections", home->LoadChildren());
 }
 
+// A store takes any text for a color, because clients send what they like; people do not.
+absl::Status CheckColor(const store::CollectionProperties& properties) {
+  const std::string color = properties.color.value_or("");
+  if (color.empty() || IsColor(color)) return absl::OkStatus();
+  return store::MakeError(store::InvalidRequest{},
+                          fmt::format("color: '{}' is not #RRGGBB or #RRGGBBAA", color));
+}
+
 AdminAnswer CreateCollection(const AdminCall& call) {
   PODKIT_ASSIGN_OR_RETURN(const auto collection, call.Body<NewCollection>());
+  PODKIT_RETURN_IF_ERROR(CheckColor(collection.properties));
   PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
   return Value(home->CreateChild(collection.name, collection.properties), 201);
 }
@@ -202,6 +211,7 @@ AdminAnswer GetCollection(const AdminCall& call) {
 
 AdminAnswer ChangeCollection(const AdminCall& call) {
   PODKIT_ASSIGN_OR_RETURN(const auto change, call.Body<CollectionChange>());
+  if (change.properties) PODKIT_RETURN_IF_ERROR(CheckColor(*change.properties));
   PODKIT_ASSIGN_OR_RETURN(const auto home, call.Home());
   const std::string name = call.Param("collection");
   if (!change.name && !change.properties) {

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "tests/support/catch.h"
+#include "tests/support/shell.h"
 #include "tests/support/temp_dir.h"
 
 namespace podkit::conduit {
@@ -65,7 +66,10 @@ std::string HostError(std::string host) {
 TEST_CASE("Pods reads hosts, keys and flags from its file", "[conduit][pods]") {
   Files files;
   Write(files.directory.File("old.key"), kLongKey + kLongKey + "\r\n");
-  Write(files.directory.File("ca.pem"), "certificates", 0644);
+  const std::string certificate = podkit::testing::ShellOutput(
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=ca "
+      "-keyout /dev/null 2>/dev/null");
+  Write(files.directory.File("ca.pem"), "Text before it\n" + certificate, 0644);
   Write(files.pods, R"({"pods":[
       {"id":"B","hosts":["HTTPS://B1.Example","http://[::1]:8202"],
        "key_files":["b.key","old.key"],"ca_file":"ca.pem","acts_for_any_user":true},
@@ -117,6 +121,13 @@ TEST_CASE("Pods names file, pod and member of each mistake", "[conduit][pods]") 
             "': No such file or directory");
   CHECK(with(R"("hosts":["http://b:2"],"key_files":["b.key"],"ca_file":"none.pem")")
             .starts_with("pod 'B': $.ca_file: cannot read '"));
+  for (const char* rubbish :
+       {"", "certificates", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}) {
+    Write(files.directory.File("ca.pem"), rubbish, 0644);
+    CHECK(with(R"("hosts":["https://b:2"],"key_files":["b.key"],"ca_file":"ca.pem")") ==
+          "pod 'B': $.ca_file: '" + files.directory.File("ca.pem") +
+              "' holds no certificate in PEM form");
+  }
   CHECK(with(R"("hosts":["http://b:2"],"key_files":["b.key"],"acts_for_any_user":1)") ==
         "pod 'B': $.acts_for_any_user: expected boolean, got integer");
 }
@@ -140,6 +151,8 @@ TEST_CASE("Pods refuses a file that is not one", "[conduit][pods]") {
         "pod 'A': $.id: is listed twice");
   CHECK(text(std::string(2 << 20, ' ')).find("more than the limit of 1048576") !=
         std::string::npos);
+  CHECK(text("\xEF\xBB\xBF{}") ==
+        "JSON begins with a byte order mark: save it as UTF-8 without one");
   const absl::Status missing = Pods::Load(files.directory.File("none.json"), "A").status();
   CHECK(missing.code() == absl::StatusCode::kNotFound);
   CHECK(Pods::Load(files.directory.path().string(), "A").status().code() ==
@@ -155,6 +168,10 @@ TEST_CASE("Pods refuses a key that is short, large, shared or open to others", "
   Write(key, kLongKey.substr(1) + "\n");
   CHECK(files.Refusal(files.LoadWith(kGoodB)) ==
         "pod 'B': $.key_files[0]: the key has 31 bytes; at least 32 are needed");
+  Write(key, "\xEF\xBB\xBF" + kLongKey + "\n");
+  CHECK(files.Refusal(files.LoadWith(kGoodB)) ==
+        "pod 'B': $.key_files[0]: '" + key +
+            "' begins with a byte order mark: save it as UTF-8 without one");
   Write(key, std::string(5000, 'k'));
   CHECK(files.LoadWith(kGoodB).code() == absl::StatusCode::kInvalidArgument);
   for (const mode_t mode : {0640, 0604, 0620, 0610, 0601}) {

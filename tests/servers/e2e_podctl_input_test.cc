@@ -54,10 +54,53 @@ TEST_CASE("podctl refuses an empty value and a name that is none", "[e2e][podctl
       {{"lock", "watch", "--for", "nan"}, "--for: 'nan' is not a number above 0"},
       {{"lock", "audit", "--after", "-1"}, "--after"},
       {{"delegate", "emma", "--access", "busy"}, "--access: busy not in"},
+      {{"create", "work", "--color", "red"}, "--color: 'red' is not #RRGGBB or #RRGGBBAA"},
+      {{"set", "work", "--color", "#12345"}, "--color: '#12345' is not"},
+      {{"set", "work", "--color", "#12345g"}, "--color: '#12345g' is not"},
+      {{"set", "work", "--display-name", "\xFF\xFE"}, "--display-name: '?\x3F' is not UTF-8"},
+      {{"create", "w\xE4rk"}, "NAME: 'w?rk' is not UTF-8"},
   };
   for (const BadLine& line : lines) {
     CAPTURE(line.arguments);
     CheckRefusal(RunAlone(line.arguments, folder), 2, line.text);
+  }
+}
+
+TEST_CASE("podctl refuses a wrong command line in JSON under --json", "[e2e][podctl]") {
+  const TempDir folder;
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"--json", "--as"}, {"users", "--json", "--bogus"}, {"--json"}}) {
+    CAPTURE(words);
+    const auto result = RunAlone(words, folder);
+    CHECK(result.exit_code == 2);
+    const auto document = ValueOf(conduit::JsonDocument::Parse(result.err));
+    CHECK(document.root().Member("error")->Member("class")->AsString() == "UsageError");
+  }
+}
+
+// What podctl says when its output goes to a disk that is full.
+ProcessResult OntoFullDisk(const TwoPods& pods, const std::string& words) {
+  return RunProcess({"/bin/sh", "-c",
+                     std::string(PODKIT_PODCTL) + " --config " + pods.layout().settings() + " " +
+                         words + " > /dev/full"});
+}
+
+TEST_CASE("podctl fails when its output cannot be written", "[e2e][podctl]") {
+  TwoPods pods;
+  pods.PodctlJson({"--as", "anna", "create", "work"});
+  // More than the buffer of standard output holds.
+  const std::string large = pods.NewFile("large.ics", Event("x", std::string(20'000, 's')));
+  pods.PodctlJson({"--as", "anna", "import", "work", large});
+  const std::string text = "cannot write the output: No space left on device";
+  for (const char* words : {"users", "--as anna export work", "--help"}) {
+    CAPTURE(words);
+    CheckRefusal(OntoFullDisk(pods, words), 1, text);
+  }
+  for (const char* words : {"--json users", "--json --as anna export work"}) {
+    CAPTURE(words);
+    const auto result = OntoFullDisk(pods, words);
+    CHECK(result.exit_code == 1);
+    CHECK_THAT(result.err, Catch::StartsWith(R"({"error":)") && Catch::Contains(text));
   }
 }
 

@@ -111,6 +111,13 @@ TEST_CASE("podd refuses files that make no sense and says where", "[e2e][podd]")
       {"--users-file", R"({"users": [{"uid": "ann", "pod": "Z"}]})", 1,
        "user 'ann': the pods file has no pod 'Z'"},
       {"--token-file", "short", 1, "5 bytes"},
+      {"--config", "\xEF\xBB\xBF{}", 2,
+       "configuration 'file': JSON begins with a byte order mark: save it as UTF-8 without one"},
+      {"--users-file", "\xEF\xBB\xBF{\"users\": []}", 1,
+       "file: JSON begins with a byte order mark"},
+      {"--pods-file", R"({"pods": [{"id": "A", "hosts": ["https://127.0.0.1:1"],
+          "ca_file": "short"}]})",
+       1, "short' holds no certificate in PEM form"},
   }));
   CAPTURE(bad.flag, bad.text);
   Write(folder.File("file"), bad.text);
@@ -349,6 +356,16 @@ TEST_CASE("podd stops in time although a client never ends its request", "[e2e][
   CHECK(pods.Stop("A") == 0);
 }
 
+TEST_CASE("A call that is too large for podd is answered 413 and read by nobody", "[e2e][podd]") {
+  TwoPods pods({"--max-body-bytes", "65536"});
+  RawHttpClient client(pods.Port("A"));
+  client.Send("POST /conduit HTTP/1.1\r\nHost: pod\r\nContent-Length: 65537\r\n\r\n");
+  const auto reply = client.Receive();
+  CHECK(reply.status == 413);
+  CHECK(reply.body == "request body larger than 65536 bytes\n");
+  CHECK(!reply.headers.contains("x-podkit-authorization"));
+}
+
 TEST_CASE("podd reads pods and users again on SIGHUP, if they are right", "[e2e][podd]") {
   TwoPods pods;
   CHECK(pods.Podctl({"--as", "gina", "collections"}).exit_code == 1);
@@ -364,6 +381,13 @@ TEST_CASE("podd reads pods and users again on SIGHUP, if they are right", "[e2e]
   CHECK_THAT(pods.Process("A").Err(), Catch::Contains("not reloaded, the pods stay as they were"));
   CHECK(pods.Podctl({"--as", "gina", "collections"}).exit_code == 0);
   CHECK(pods.Podctl({"ping", "B"}).exit_code == 0);
+
+  // Each file by itself: one that is wrong does not hold the other one back.
+  Write(pods.File("users.json"), R"({"users": [{"uid": "hugo", "pod": "A"}]})");
+  pods.Process("A").Signal(SIGHUP);
+  Eventually("hugo lives there", [&] {
+    return pods.Podctl({"--as", "hugo", "collections"}).exit_code == 0;
+  });
 }
 
 TEST_CASE("podd keeps its groups when the users file is misspelt, and its users with their pods",

@@ -64,7 +64,7 @@ TEST_CASE("A calendar is shared between two pods, one of which is killed meanwhi
   const std::string lunch = pods.NewFile("lunch.ics", Event("lunch"));
   const auto refused = emma.Run({"put", "annas-plan", "lunch.ics", lunch});
   CHECK(refused.exit_code == 1);
-  CHECK_THAT(refused.err, Catch::Contains("'emma' may only read"));
+  CHECK_THAT(refused.err, Catch::EndsWith("user 'emma' may only read 'Plan'\n"));
   CHECK(anna.Objects("plan").size() == emma.Objects("annas-plan").size());
   Eventually("the owner is told", [&] {
     return anna.Shares("plan").front().status == ShareStatus::kAccepted &&
@@ -97,6 +97,15 @@ TEST_CASE("A calendar is shared between two pods, one of which is killed meanwhi
   CHECK(changes.changed.front().name == "tea.ics");
 
   // She leaves; he is told, and invites again while her pod is down.
+  const auto not_hers = emma.Run({"delete-collection", "annas-plan"});
+  CHECK(not_hers.exit_code == 1);
+  CHECK_THAT(not_hers.err, Catch::Contains("'annas-plan' belongs to 'anna'") &&
+                               Catch::Contains("'podctl leave'"));
+  CHECK(emma.Collection("annas-plan"));
+  const auto not_left = anna.Run({"leave", "plan"});
+  CHECK(not_left.exit_code == 1);
+  CHECK_THAT(not_left.err, Catch::Contains("'podctl delete-collection' deletes it"));
+  CHECK(anna.Collection("plan"));
   emma.Json({"leave", "annas-plan"});
   CHECK(!emma.Collection("annas-plan"));
   Eventually("the owner sees that she left",

@@ -54,6 +54,15 @@ TEST_CASE("A secret that is short or open to others is refused", "[files]") {
   }
 }
 
+TEST_CASE("A secret behind a byte order mark is refused by name", "[files]") {
+  const TempDir folder;
+  const std::string path = folder.File("secret");
+  std::ofstream(path) << "\xEF\xBB\xBF" << std::string(64, 's') << "\n";
+  chmod(path.c_str(), 0600);
+  CHECK(ReadSecret(path).status().message() ==
+        "'" + path + "' begins with a byte order mark: save it as UTF-8 without one");
+}
+
 TEST_CASE("Secrets are compared by all their bytes", "[files]") {
   CHECK(SecretsEqual("abc", "abc"));
   CHECK_FALSE(SecretsEqual("abc", "abd"));

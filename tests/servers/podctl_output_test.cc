@@ -1,5 +1,7 @@
 // What podctl makes of data for people to read.
 #include <fstream>
+#include <set>
+#include <sstream>
 
 #include "podkit/store/errors.h"
 #include "servers/podctl/command_line.h"
@@ -38,6 +40,11 @@ TEST_CASE("A progress bar fills and stays within its columns", "[podctl][progres
   CHECK(ProgressLine(200, 100, "x", 80) == ProgressLine(100, 100, "x", 80));
   CHECK(ProgressLine(1, 0, "x", 80) == ProgressLine(0, 100, "x", 80));
   CHECK(ProgressLine(1, 2, std::string(200, 'n'), 60).size() == 60);
+}
+
+TEST_CASE("What is sent and not yet stored is said with its time", "[podctl][progress]") {
+  CHECK(StoringLine("x.ics", absl::Milliseconds(12'900), 80) == "storing x.ics, 12 s");
+  CHECK(StoringLine(std::string(200, 'n'), absl::ZeroDuration(), 60).size() == 60);
 }
 
 TEST_CASE("An event is described with its changed instances", "[podctl][print]") {
@@ -81,6 +88,7 @@ TEST_CASE("An import tells its counts and groups its repairs", "[podctl][import]
                   {"4", "4.ics", "unchanged", "a METHOD"}};
   CHECK(CountsText(report) == "work.ics: 3 created, 0 updated, 1 unchanged, 3 repaired");
   CHECK(RepairsText(report) == "  1.ics and 1 more: no PRODID\n  4.ics: a METHOD\n");
+  CHECK(CountsText({.file = "empty.ics"}) == "empty.ics: no event or to-do in it");
   report.status = conduit::MakeError(
       store::InvalidCalendarData{.line = 12, .reason = "END without BEGIN"}, "line 12: ...");
   report.line = 12;
@@ -100,6 +108,43 @@ TEST_CASE("The line of a property is found in folded text", "[podctl][import]") 
   CHECK(LineOf("UID:1", "UID", "1") == 1);
   CHECK(LineOf(text, "UID", "2") == 0);
   CHECK(LineOf("", "UID", "1") == 0);
+}
+
+std::set<std::string> VerbsOf(const std::string& manual) {
+  std::set<std::string> verbs;
+  const std::string heading = "\n## podctl ";
+  for (size_t at = manual.find(heading); at != std::string::npos; at = manual.find(heading, at)) {
+    at += heading.size();
+    verbs.insert(manual.substr(at, manual.find('\n', at) - at));
+  }
+  // "chunk" and "lock" are no verbs, but words before verbs.
+  std::erase_if(verbs, [](const std::string& verb) { return verb == "chunk" || verb == "lock"; });
+  return verbs;
+}
+
+// What stands in backticks in the first column of the page's tables.
+std::set<std::string> VerbsInTable(const std::string& page) {
+  std::set<std::string> verbs;
+  std::istringstream lines(page.substr(0, page.find("\n## The manual\n")));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("| `")) continue;
+    const std::string cell = line.substr(0, line.find('|', 1));
+    for (size_t from = cell.find('`'); from != std::string::npos;) {
+      const size_t to = cell.find('`', from + 1);
+      const std::string word = cell.substr(from + 1, to - from - 1);
+      verbs.insert(word.substr(0, word.find(" --")));
+      from = cell.find('`', to + 1);
+    }
+  }
+  return verbs;
+}
+
+TEST_CASE("docs/podctl.md says of every verb what it prints under --json", "[podctl][docs]") {
+  CommandLine line;
+  AddAllVerbs(&line);
+  std::ifstream file(PODKIT_DOCS "/podctl.md");
+  const std::string page(std::istreambuf_iterator<char>(file), {});
+  CHECK(VerbsInTable(page) == VerbsOf(line.Manual()));
 }
 
 // Set PODKIT_UPDATE_DOCS=1 to write the page anew.

@@ -6,6 +6,7 @@
 #include "servers/podctl/errors.h"
 #include "servers/podctl/settings.h"
 #include "tests/support/catch.h"
+#include "tests/support/shell.h"
 #include "tests/support/temp_dir.h"
 
 namespace podkit::podctl {
@@ -61,6 +62,15 @@ TEST_CASE("podctl refuses a configuration that it would misread", "[podctl][sett
   CHECK_THAT(std::string(CheckCaFile("pod", "A", folder.File("no.pem")).message()),
              Catch::StartsWith("pod 'A': ca_file: ") && Catch::Contains("no.pem"));
   CHECK(CheckCaFile("pod", "A", "") == absl::OkStatus());
+  const std::string ca = folder.File("ca.pem");
+  std::ofstream(ca) << "rubbish";
+  CHECK(CheckCaFile("gateway", "g1", ca).message() ==
+        "gateway 'g1': ca_file: '" + ca + "' holds no certificate in PEM form");
+  testing::ShellOutput(
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
+      "-subj /CN=ca -keyout /dev/null -out " +
+      ca + " 2>&1");
+  CHECK(CheckCaFile("pod", "A", ca) == absl::OkStatus());
 }
 
 TEST_CASE("podctl looks for its configuration where it is told to", "[podctl][settings]") {

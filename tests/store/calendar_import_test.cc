@@ -265,6 +265,29 @@ TEST_CASE("A file is imported as a whole or not at all", "[calendar][import]") {
         "line 8: a NUL byte; iCalendar text is UTF-8, not UTF-16 or binary");
 }
 
+TEST_CASE("What a loose line spoils is said of the loose line", "[calendar][import]") {
+  CHECK(RefusalOf(Calendar(Event({"DTSTART:20250131T090000Z", "foo"}))) ==
+        "line 7: 'foo' is neither a property (NAME:value) nor, as it does not begin with a space, "
+        "the rest of the line before");
+  CHECK(RefusalOf(Calendar(Event({"DTSTART:never", "SUMMARY:a", "foo"})))
+            .starts_with("line 6: DTSTART 'never' "));
+}
+
+TEST_CASE("An event is refused that holds another or ends in two ways", "[calendar][import]") {
+  const auto refusals = [](const std::string& components) {
+    const std::string text = Calendar(components);
+    const std::string refusal = RefusalOf(text);
+    CHECK(ValidateCalendarObject(text).status().message() == refusal);
+    return refusal;
+  };
+  CHECK(refusals(Event({kStart, Event({kStart}).substr(0, 12) + "\r\nEND:VEVENT"})) ==
+        "line 7: a VEVENT within the VEVENT of line 4, which must end before");
+  CHECK(refusals(Event({kStart, "DTEND:20250131T100000Z", "DURATION:PT1H"})) ==
+        "line 8: DURATION beside the DTEND of line 7: only one may say when it ends");
+  CHECK(refusals(Component("VTODO", {kStart, "DURATION:PT1H", "DUE:20250131T100000Z"})) ==
+        "line 7: DURATION beside the DUE of line 8: only one may say when it ends");
+}
+
 TEST_CASE("A component of someone's own making goes with the event of its UID",
           "[calendar][import]") {
   const std::string event = Event({kStart});

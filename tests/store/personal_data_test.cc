@@ -215,7 +215,13 @@ TEST_CASE("Who may only read changes nothing but what is his own", "[store][pers
   const auto before = object.Tokens({"ann", "bea"});
   const auto refused = object.Write("bea", Weekly(Alarm("5"), "", "SUMMARY:mine\r\n"));
   CHECK(IsError<store::AccessDenied>(refused));
-  CHECK(IsError<store::AccessDenied>(object.Of("bea")->PutObject("2.ics", Bytes{Event("2")}, {})));
+  const std::string name = ValueOf(object.Of("ann")->FindObject({.name = "1.ics"})).name;
+  const std::string may = "user 'bea' may only read '" + object.Of("ann")->info().name + "'";
+  CHECK(refused.status().message() ==
+        may + ": of the object '" + name + "' he may change his alarms and TRANSP, nothing else");
+  const auto new_one = object.Of("bea")->PutObject("2.ics", Bytes{Event("2")}, {});
+  CHECK(IsError<store::AccessDenied>(new_one));
+  CHECK(new_one.status().message() == may);
   CHECK(IsError<store::AccessDenied>(object.Of("bea")->Import(Bytes{Weekly(Alarm("5"))})));
   CHECK(object.Tokens({"ann", "bea"}) == before);
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -115,7 +116,9 @@ std::vector<std::string> Environment(const std::vector<std::string>& settings) {
 
 // In the child, where after the fork only async-signal-safe calls are allowed.
 [[noreturn]] void Become(char* const* arguments, char* const* environment,
-                         const ProcessOptions& options, int out, int err) {
+                         const ProcessOptions& options, int out, int err, pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(126);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -136,9 +139,10 @@ ProcessUnderTest::ProcessUnderTest(std::vector<std::string> arguments,
   std::vector<std::string> environment = Environment(options.environment);
   const auto argv = Pointers(&arguments);
   const auto envp = Pointers(&environment);
+  const pid_t parent = getpid();
   pid_ = fork();
   if (pid_ == 0) {
-    Become(argv.data(), envp.data(), options, out_->write_end(), err_->write_end());
+    Become(argv.data(), envp.data(), options, out_->write_end(), err_->write_end(), parent);
   }
   if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
   pid_fd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));  // Not extern "C" in glibc 2.36.

@@ -1,7 +1,8 @@
 // A real program under test: started, watched, sent signals, killed.
 //
 // Owner-thread. Whatever waits throws std::runtime_error with all that the program printed when its
-// time is over, which fails the test. The program is killed with this object.
+// time is over, which fails the test. The program is killed with this object, and with
+// the thread that started it, so also with a test that is killed.
 #pragma once
 
 #include <sys/types.h>

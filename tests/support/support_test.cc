@@ -1,9 +1,13 @@
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <thread>
 
 #include "tests/support/catch.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/free_port.h"
+#include "tests/support/process_under_test.h"
 #include "tests/support/temp_dir.h"
 
 namespace podkit::testing {
@@ -22,6 +26,16 @@ TEST_CASE("FakeClock moves only when told", "[support]") {
   CHECK(now() == absl::FromUnixSeconds(105));
   clock.Set(absl::FromUnixSeconds(7));
   CHECK(now() == absl::FromUnixSeconds(7));
+}
+
+TEST_CASE("A program under test ends with the thread that started it", "[support]") {
+  std::unique_ptr<ProcessUnderTest> program;
+  std::thread([&] {
+    program = std::make_unique<ProcessUnderTest>(
+        std::vector<std::string>{"/bin/sh", "-c", "echo up; exec sleep 600"});
+    program->WaitForOut("up");
+  }).join();
+  CHECK(program->Wait() == -SIGKILL);
 }
 
 TEST_CASE("TempDir removes itself with its contents", "[support]") {

@@ -136,6 +136,25 @@ absl::Status CheckStarts(const std::vector<const Component*>& main) {
 
 bool IsExperimental(const Component& component) { return component.name.starts_with("X-"); }
 
+absl::Status CheckComponent(const Component& component) {
+  const ComponentKind kind = KindOf(component.name);
+  if (kind == ComponentKind::kOther) return absl::OkStatus();
+  for (const Component& child : component.children) {
+    if (KindOf(child.name) == ComponentKind::kOther) continue;
+    return MakeCalendarDataError(child.line(),
+                                 fmt::format("a {} within the {} of line {}, which must end before",
+                                             child.name, component.name, component.line()));
+  }
+  const std::string_view end_name = kind == ComponentKind::kTodo ? "DUE" : "DTEND";
+  const Property* const end = FindProperty(component, end_name);
+  const Property* const duration = FindProperty(component, "DURATION");
+  if (end == nullptr || duration == nullptr) return absl::OkStatus();
+  return MakeCalendarDataError(duration->line->line,
+                               fmt::format("DURATION beside the {} of line {}: only one may say "
+                                           "when it ends",
+                                           end_name, end->line->line));
+}
+
 absl::Status CheckCalendarScale(const Component& calendar) {
   const Property* scale = FindProperty(calendar, "CALSCALE");
   if (scale == nullptr || EqualsIgnoreCase(scale->value, "GREGORIAN")) return absl::OkStatus();
@@ -170,7 +189,10 @@ absl::StatusOr<CheckedObject> CheckObject(const ObjectParts& parts, CalendarSour
   const std::vector<const Component*> main = MainComponents(parts.components);
   PODKIT_RETURN_IF_ERROR(CheckTypes(main));
   PODKIT_RETURN_IF_ERROR(CheckInstances(main));
-  if (source == CalendarSource::kClient) PODKIT_RETURN_IF_ERROR(CheckStarts(main));
+  if (source == CalendarSource::kClient) {
+    PODKIT_RETURN_IF_ERROR(CheckStarts(main));
+    for (const Component* component : main) PODKIT_RETURN_IF_ERROR(CheckComponent(*component));
+  }
 
   CheckedObject object;
   PODKIT_ASSIGN_OR_RETURN(object.times, TimesOf(main, parts.zones));

@@ -26,6 +26,10 @@ struct CheckedObject {
 
 absl::StatusOr<CheckedObject> CheckObject(const ObjectParts& parts, CalendarSource source);
 
+// What is asked of a component that comes to the store, and not of one that is there: an event, or
+// what else stands alone, holds no other one, and its end is said once.
+absl::Status CheckComponent(const Component& component);
+
 // A VCALENDAR is in the Gregorian calendar.
 absl::Status CheckCalendarScale(const Component& calendar);
 

@@ -5,13 +5,12 @@
 #include <algorithm>
 
 #include "calendar/display_text.h"
+#include "common/byte_order_mark.h"
 #include "common/status_macros.h"
 #include "common/text.h"
 
 namespace podkit::store::calendar {
 namespace {
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 bool IsNameCharacter(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -29,6 +28,13 @@ bool IsProperty(std::string_view text) {
 bool IsBeginOrEnd(std::string_view text) {
   const std::string_view name = text.substr(0, text.find_first_of(":;"));
   return EqualsIgnoreCase(name, "BEGIN") || EqualsIgnoreCase(name, "END");
+}
+
+absl::Status RefuseLoose(int line, std::string_view text) {
+  return MakeCalendarDataError(
+      line, fmt::format("'{}' is neither a property (NAME:value) nor, as it does not begin with a "
+                        "space, the rest of the line before",
+                        Excerpt(text)));
 }
 
 }  // namespace
@@ -108,16 +114,14 @@ class LineScanner {
   absl::Status Join(const ContentLine& loose) {
     if (loose_lines_ == LooseLines::kRefuse || result_.lines_.empty() ||
         IsBeginOrEnd(result_.lines_.back().text)) {
-      return MakeCalendarDataError(
-          loose.line, fmt::format("'{}' is neither a property (NAME:value) nor, as it does not "
-                                  "begin with a space, the rest of the line before",
-                                  Excerpt(loose.text)));
+      return RefuseLoose(loose.line, loose.text);
     }
     ContentLine& target = result_.lines_.back();
     if (last_owned_ == nullptr) last_owned_ = &result_.unfolded_.emplace_back(target.text);
     last_owned_->append(loose.text);
     target.text = *last_owned_;
     target.end = loose.end;
+    result_.joined_.push_back({target.line, loose.line, loose.text});
     if (target.text.size() > limits_.max_line_bytes) return TooLong(target.line);
     // Blank lines between the two must become folds as well.
     for (const ContentLine& blank : blank_) {
@@ -151,6 +155,12 @@ class LineScanner {
 absl::StatusOr<ContentLines> ContentLines::Scan(std::string_view text, LooseLines loose_lines,
                                                 const CalendarLimits& limits) {
   return LineScanner(text, loose_lines, limits).Scan();
+}
+
+absl::Status ContentLines::Blame(int line, const absl::Status& refusal) const {
+  const auto joined = std::find_if(joined_.begin(), joined_.end(),
+                                   [&](const JoinedLine& one) { return one.to == line; });
+  return joined == joined_.end() ? refusal : RefuseLoose(joined->line, joined->text);
 }
 
 bool MayHaveWord(std::string_view text, std::string_view word) {

@@ -30,6 +30,13 @@ struct Insertion {
   std::string note;
 };
 
+// A line that was joined to the one before.
+struct JoinedLine {
+  int to = 0;  // Where the property begins that it lengthens.
+  int line = 0;
+  std::string_view text;
+};
+
 // A line that is no property: a continuation that lost its fold.
 enum class LooseLines { kRefuse, kJoin };
 
@@ -42,12 +49,16 @@ class ContentLines {
 
   const std::vector<ContentLine>& lines() const { return lines_; }
   const std::vector<Insertion>& insertions() const { return insertions_; }
+  // Of a refusal of what begins in `line`: the loose line that was joined to it first is to blame,
+  // if there is one.
+  absl::Status Blame(int line, const absl::Status& refusal) const;
 
  private:
   friend class LineScanner;
 
   std::vector<ContentLine> lines_;
   std::vector<Insertion> insertions_;
+  std::vector<JoinedLine> joined_;
   std::deque<std::string> unfolded_;  // What lines_ refer to where the text alone does not do.
 };
 

@@ -80,16 +80,23 @@ class Splitter {
 
   absl::StatusOr<ImportedCalendar> Split() {
     PODKIT_ASSIGN_OR_RETURN(text_, ParseCalendarText(raw_.text(), LooseLines::kJoin, limits_));
+    const absl::Status made = MakeObjects();
+    if (made.ok()) return std::move(result_);
+    const auto error = GetCalendarDataError(made);
+    return text_.lines.Blame(error ? error->line : 0, made);
+  }
+
+ private:
+  absl::Status MakeObjects() {
     for (const Insertion& insertion : text_.lines.insertions()) raw_.Insert(insertion);
     for (size_t calendar = 0; calendar < text_.calendars.size(); ++calendar) {
       PODKIT_RETURN_IF_ERROR(ReadCalendar(calendar));
     }
     PODKIT_RETURN_IF_ERROR(SettleGroups());
     for (const Group& group : groups_) PODKIT_RETURN_IF_ERROR(AddObject(group));
-    return std::move(result_);
+    return absl::OkStatus();
   }
 
- private:
   absl::Status ReadCalendar(size_t index) {
     const Component& calendar = text_.calendars[index];
     PODKIT_RETURN_IF_ERROR(CheckCalendarScale(calendar));
@@ -152,6 +159,7 @@ class Splitter {
   }
 
   absl::Status AddPart(const Component& component, size_t calendar) {
+    PODKIT_RETURN_IF_ERROR(CheckComponent(component));
     Part part{.component = &component, .calendar = calendar, .uid = "", .notes = {}};
     PODKIT_ASSIGN_OR_RETURN(part.uid, UidOf(component));
     if (part.uid.empty()) GiveUid(&part);

@@ -8,6 +8,7 @@
 
 #include "common/status_macros.h"
 #include "internal/object_changes.h"
+#include "internal/rights.h"
 #include "podkit/store/errors.h"
 #include "sqlite/user_store.h"
 
@@ -150,10 +151,16 @@ absl::StatusOr<PutResult> PersonalView::PutShared(const std::optional<ObjectInfo
                                                   const std::string& owner_text,
                                                   const PutOptions& options) {
   if (access_ != Access::kReadWrite) {
-    return MakeError(AccessDenied{.actor = viewer_uid_, .collection = table().collection_id()},
-                     fmt::format("user '{}' may only read '{}': of the object '{}' he may change "
-                                 "his alarms and TRANSP, nothing else",
-                                 viewer_uid_, table().name(), name));
+    const std::string& id = table().collection_id();
+    const std::string of_old =
+        existing ? fmt::format(
+                       ": of the object '{}' he may change his alarms and TRANSP, nothing "
+                       "else",
+                       name)
+                 : "";
+    return MakeError(AccessDenied{.actor = viewer_uid_, .collection = id},
+                     fmt::format("user '{}' may only read '{}'{}", viewer_uid_,
+                                 TitleOf(table().database(), id), of_old));
   }
   if (owner_text == content.text) return ObjectView::Put(name, content, {}, options);
   PODKIT_ASSIGN_OR_RETURN(const ObjectContent shared,

@@ -15,10 +15,11 @@
 namespace podkit::store {
 namespace {
 
-absl::Status Denied(const std::string& collection_id, const Actor& actor, std::string_view what) {
-  return MakeError(AccessDenied{.actor = actor.author(), .collection = collection_id},
-                   fmt::format("user '{}' {} collection '{}': ask its owner", actor.author(), what,
-                               collection_id));
+absl::Status Denied(const std::string& collection_id, const Actor& actor, std::string_view what,
+                    const std::string& title) {
+  return MakeError(
+      AccessDenied{.actor = actor.author(), .collection = collection_id},
+      fmt::format("user '{}' {} collection '{}': ask its owner", actor.author(), what, title));
 }
 
 // What the owner's row for the viewer says. By the viewer and not by the share: a share uid alone
@@ -68,7 +69,9 @@ absl::StatusOr<Grant> GrantOf(Database& database, const std::string& collection_
   if (shared) {
     return Grant{.access = actor.read_only ? std::max(*shared, Access::kRead) : *shared};
   }
-  if (actor.share_uid.empty()) return Denied(collection_id, actor, "has no share of");
+  // Who has none is not told what it is called.
+  if (actor.share_uid.empty())
+    return Denied(collection_id, actor, "has no share of", collection_id);
   return MakeError(NoSuchShare{.share_uid = actor.share_uid},
                    fmt::format("there is no share '{}' of collection '{}' for user '{}'",
                                actor.share_uid, collection_id, actor.uid));
@@ -78,14 +81,16 @@ absl::Status CheckReadAll(Database& database, const std::string& collection_id,
                           const Actor& actor) {
   PODKIT_ASSIGN_OR_RETURN(const Grant grant, GrantOf(database, collection_id, actor));
   if (grant.access != Access::kBusy) return absl::OkStatus();
-  return Denied(collection_id, actor, "may know when time is taken, and nothing else, of");
+  return Denied(collection_id, actor, "may know when time is taken, and nothing else, of",
+                TitleOf(database, collection_id));
 }
 
 absl::Status CheckWrite(Database& database, const std::string& collection_id, const Actor& actor) {
   PODKIT_ASSIGN_OR_RETURN(const Grant grant, GrantOf(database, collection_id, actor));
   if (grant.access <= Access::kReadWrite) return absl::OkStatus();
   return Denied(collection_id, actor,
-                grant.access == Access::kRead ? "may only read" : "may not change");
+                grant.access == Access::kRead ? "may only read" : "may not change",
+                TitleOf(database, collection_id));
 }
 
 absl::Status CheckWriteOwn(Database& database, const std::string& collection_id,
@@ -115,6 +120,15 @@ absl::Status CheckHome(Database& database, const std::string& home_uid, const Ac
                        ? fmt::format("'{}' may only read the home of '{}'", actor.uid, home_uid)
                        : fmt::format("'{}' may not say who uses the home of '{}': that is for {}",
                                      actor.uid, home_uid, home_uid));
+}
+
+std::string TitleOf(Database& database, const std::string& collection_id) {
+  const auto title = database.QueryText(
+      "SELECT iif(display_name = '', name, display_name) FROM bind"
+      " WHERE collection_id = ? AND viewer_uid = owner_uid",
+      {collection_id});
+  if (!title.ok()) return collection_id;
+  return title->value_or(collection_id);
 }
 
 CollectionInfo Limited(CollectionInfo info, Access home_access) {

@@ -62,6 +62,10 @@ absl::StatusOr<Access> HomeAccessOf(Database& database, const std::string& home_
 absl::Status CheckHome(Database& database, const std::string& home_uid, const Actor& actor,
                        HomeUse use);
 
+// What people know a collection as whose id is in the owner's file: the name that its owner shows.
+// Its id if that cannot be read.
+std::string TitleOf(Database& database, const std::string& collection_id);
+
 // What a delegate who may only read sees of a collection that shows in the home.
 CollectionInfo Limited(CollectionInfo info, Access home_access);
 

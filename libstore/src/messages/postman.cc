@@ -314,7 +314,7 @@ absl::StatusOr<Postman::State::Attempt> Postman::State::DeliverOne(UserStore& st
                    message.kind, message.from_uid, message.to_uid, queued.attempts + 1,
                    status.ToString()));
   const absl::Time later = options.now() + PauseAfter(queued.attempts + 1);
-  PODKIT_RETURN_IF_ERROR(NoteFailure(store, queued, later, status.ToString()));
+  PODKIT_RETURN_IF_ERROR(NoteFailure(store, queued, later, std::string(status.message())));
   return Attempt{.pod_failed = pod_failed, .next_due = later};
 }
 

@@ -66,6 +66,12 @@ struct ShareReconciler::State {
 
 namespace {
 
+// `problem` with the pod in front, unless it names it already, as what a call says does.
+std::string OfPod(const std::string& pod, const std::string& problem) {
+  const std::string name = fmt::format("pod '{}'", pod);
+  return problem.find(name) == std::string::npos ? fmt::format("{}: {}", name, problem) : problem;
+}
+
 // One walk through some homes.
 class ShareSweep {
  public:
@@ -129,7 +135,7 @@ class ShareSweep {
     }
     if (!answer.ok()) {
       silent_.insert(pod);
-      AddProblem(fmt::format("pod '{}': {}", pod, std::string(answer.status().message())));
+      AddProblem(OfPod(pod, std::string(answer.status().message())));
       answer = std::vector<ShareFacts>(sides.size());
     }
     Compare(sides, *answer);
