@@ -20,46 +20,6 @@ using store::PodUnavailable;
 using store::StoreDamaged;
 using store::StoreFull;
 
-// A pod of the cluster that is started from its files by hand, as another operator might have set
-// it up. Stops the cluster's own.
-class ByHand {
- public:
-  ByHand(PodCluster& cluster, const std::string& pod, const std::vector<conduit::Pod>& known,
-         conduit::ConduitOptions options = {})
-      : cluster_(cluster), pod_(pod) {
-    cluster.Stop(pod);
-    options.now = cluster.clock().function();
-    options.log = [this](conduit::LogLevel, std::string_view line) { log_.append(line) += '\n'; };
-    conduit_ = std::make_unique<conduit::Conduit>(ValueOf(conduit::Pods::Create(known, pod)),
-                                                  &cluster.network(), options);
-    store_ = ValueOf(store::Store::Open(
-        {.folder = cluster.FolderOf(pod),
-         .deliver_in_background = false,
-         .now = cluster.clock().function()},
-        ValueOf(store::FileUserDirectory::Create(
-            {{"ann", "Ann", "A"}, {"abe", "Abe", "A"}, {"bob", "Bob", "B"}, {"bea", "Bea", "B"}})),
-        conduit_.get(), pod));
-    cluster.network().Connect(
-        pod, [this](const conduit::WireRequest& request) { return conduit_->Receive(request); });
-  }
-  ~ByHand() { cluster_.network().Connect(pod_, nullptr); }
-  ByHand(const ByHand&) = delete;
-  ByHand& operator=(const ByHand&) = delete;
-
-  store::Store& store() { return *store_; }
-  const std::string& log() const { return log_; }
-  std::unique_ptr<HomeChild> Child(const std::string& uid, const std::string& name) {
-    return ValueOf(ValueOf(store_->HomeFor(uid, uid))->ChildWith({.name = name}));
-  }
-
- private:
-  PodCluster& cluster_;
-  const std::string pod_;
-  std::string log_;
-  std::unique_ptr<conduit::Conduit> conduit_;
-  std::unique_ptr<store::Store> store_;
-};
-
 // The pods file of `pod`, with another key for the other one, or without it.
 enum class Mistake { kNone, kOtherKey, kLeftOut };
 std::vector<conduit::Pod> PodsOf(PodCluster& cluster, const std::string& pod, Mistake mistake) {
@@ -72,6 +32,11 @@ std::vector<conduit::Pod> PodsOf(PodCluster& cluster, const std::string& pod, Mi
     }
   }
   return known;
+}
+
+// For a conduit that logs into `log`, which outlives it.
+conduit::ConduitOptions LoggingTo(std::string* log) {
+  return {.log = [log](conduit::LogLevel, std::string_view line) { log->append(line) += '\n'; }};
 }
 
 // Two pods, one of which lies on a disk that has no room from Fill to MakeRoom.
@@ -195,27 +160,24 @@ TEST_CASE("Where the keys of two pods differ each says what is wrong, until they
           "[store][external][security]") {
   const std::string changed = GENERATE(as<std::string>(), "A", "B");
   CAPTURE(changed);
+  std::string log;
   PodCluster cluster;
   cluster.Share("ann", "calendar", "bob", Access::kReadWrite, "anns");
-  {
-    ByHand pod(cluster, changed, PodsOf(cluster, changed, Mistake::kOtherKey));
-    store::Store& pod_of_bob = changed == "B" ? pod.store() : cluster.store("B");
-    // A pod that has just started asks first what the other one serves: nothing else is sent.
-    CHECK(CheckOnlyTheShareIsGone(pod_of_bob, "does not accept our signature") ==
-          (changed == "A" ? Outcome::kUnknown : Outcome::kNotExecuted));
-    if (changed == "A") {
-      CHECK_THAT(pod.log(), Catch::Contains("it says that it is from pod 'B' and is not signed "
-                                            "with a key of ours"));
-    }
-    // Nothing came through.
-    store::Store& pod_of_ann = changed == "A" ? pod.store() : cluster.store("A");
-    const auto ann = ValueOf(pod_of_ann.HomeFor("ann", "ann"));
-    CHECK(ValueOf(ValueOf(ann->ChildWith({.name = "calendar"}))->CountObjects()) == 0);
-    // What she has to tell the other pod waits.
-    ValueOf(ann->Invite("calendar", "bea", Access::kRead, ""));
-    pod_of_ann.DeliverMessages();
-    CHECK(ValueOf(pod_of_ann.PendingMessages()).size() == 1);
+  cluster.RestartWith(changed, PodsOf(cluster, changed, Mistake::kOtherKey), LoggingTo(&log));
+  // A pod that has just started asks first what the other one serves: nothing else is sent.
+  CHECK(CheckOnlyTheShareIsGone(cluster.store("B"), "does not accept our signature") ==
+        (changed == "A" ? Outcome::kUnknown : Outcome::kNotExecuted));
+  if (changed == "A") {
+    CHECK_THAT(log, Catch::Contains("it says that it is from pod 'B' and is not signed with a key "
+                                    "of ours"));
   }
+  // Nothing came through.
+  CHECK(ValueOf(cluster.Child("ann", "calendar")->CountObjects()) == 0);
+  // What she has to tell the other pod waits.
+  ValueOf(cluster.HomeOf("ann")->Invite("calendar", "bea", Access::kRead, ""));
+  cluster.store("A").DeliverMessages();
+  CHECK(ValueOf(cluster.store("A").PendingMessages()).size() == 1);
+  cluster.Stop(changed);
   cluster.Start(changed);
   ValueOf(cluster.Child("bob", "anns")->PutObject("2.ics", {Event("2")}, {}));
   cluster.Settle();
@@ -224,20 +186,21 @@ TEST_CASE("Where the keys of two pods differ each says what is wrong, until they
 
 TEST_CASE("A pod that is not in the pods file is told by name, with what to do",
           "[store][external][security]") {
+  std::string log;
   PodCluster cluster;
   cluster.Share("ann", "calendar", "bob", Access::kReadWrite, "anns");
   SECTION("of the viewer's pod: nothing is sent") {
-    ByHand pod(cluster, "B", PodsOf(cluster, "B", Mistake::kLeftOut));
-    CHECK(CheckOnlyTheShareIsGone(pod.store(), "no pod 'A' for 'homechild-") ==
+    cluster.RestartWith("B", PodsOf(cluster, "B", Mistake::kLeftOut));
+    CHECK(CheckOnlyTheShareIsGone(cluster.store("B"), "no pod 'A' for 'homechild-") ==
           Outcome::kNotExecuted);
-    CHECK_THAT(std::string(pod.Child("bob", "anns")->ListObjects().status().message()),
+    CHECK_THAT(std::string(cluster.Child("bob", "anns")->ListObjects().status().message()),
                Catch::Contains("add it to the pods file"));
   }
   SECTION("of the owner's pod: to the viewer it looks as if the keys differed") {
-    ByHand pod(cluster, "A", PodsOf(cluster, "A", Mistake::kLeftOut));
+    cluster.RestartWith("A", PodsOf(cluster, "A", Mistake::kLeftOut), LoggingTo(&log));
     CHECK(CheckOnlyTheShareIsGone(cluster.store("B"), "does not accept our signature") ==
           Outcome::kUnknown);
-    CHECK_THAT(pod.log(), Catch::Contains("it comes from a pod that is not listed here"));
+    CHECK_THAT(log, Catch::Contains("it comes from a pod that is not listed here"));
   }
 }
 
@@ -305,8 +268,8 @@ TEST_CASE("What is too large for the call to another pod is refused, and the res
   constexpr size_t kLimit = 256 << 10;
   PodCluster cluster;
   cluster.Share("ann", "calendar", "bob", Access::kReadWrite, "anns");
-  ByHand pod(cluster, "B", PodsOf(cluster, "B", Mistake::kNone), {.max_body_bytes = kLimit});
-  const auto anns = pod.Child("bob", "anns");
+  cluster.RestartWith("B", PodsOf(cluster, "B", Mistake::kNone), {.max_body_bytes = kLimit});
+  const auto anns = cluster.Child("bob", "anns");
   const auto check = [](const absl::Status& status, Outcome outcome) {
     const auto large = conduit::GetError<conduit::BodyTooLarge>(status);
     REQUIRE(large);

@@ -44,10 +44,22 @@ void PodCluster::Start(const std::string& pod) {
     one.acts_for_any_user = trusted_.contains(id);
     known.push_back(std::move(one));
   }
+  Launch(pod, std::move(known), {});
+}
+
+void PodCluster::RestartWith(const std::string& pod, std::vector<conduit::Pod> known,
+                             conduit::ConduitOptions options) {
+  Stop(pod);
+  Launch(pod, std::move(known), std::move(options));
+}
+
+void PodCluster::Launch(const std::string& pod, std::vector<conduit::Pod> known,
+                        conduit::ConduitOptions conduit_options) {
   Pod& started = pods_[pod];
   started.pods = ValueOf(conduit::Pods::Create(std::move(known), pod));
-  started.conduit = std::make_unique<conduit::Conduit>(
-      started.pods, &network_, conduit::ConduitOptions{.now = clock_.function()});
+  conduit_options.now = clock_.function();
+  started.conduit =
+      std::make_unique<conduit::Conduit>(started.pods, &network_, std::move(conduit_options));
   store::StoreOptions options = options_;
   options.folder = folder_.File(pod);
   options.deliver_in_background = false;

@@ -67,6 +67,9 @@ class PodCluster {
   // Stops the pod's store and opens it again from its files.
   void Stop(const std::string& pod);
   void Start(const std::string& pod);
+  // The same at once, as if its operator had written a pods file with these.
+  void RestartWith(const std::string& pod, std::vector<conduit::Pod> known,
+                   conduit::ConduitOptions options = {});
   // Has the others meet, in the pod's place, a conduit that answers as `serve` makes it.
   void Impersonate(const std::string& pod, const std::function<void(conduit::Conduit&)>& serve);
 
@@ -81,6 +84,9 @@ class PodCluster {
     std::unique_ptr<store::Store> store;
     std::vector<std::string> changes;  // Collections announced as changed.
   };
+
+  void Launch(const std::string& pod, std::vector<conduit::Pod> known,
+              conduit::ConduitOptions options);
 
   TempDir folder_;
   FakeClock clock_;
