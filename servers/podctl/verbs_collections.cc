@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <memory>
 
 #include "podkit/store/types.h"
@@ -74,14 +73,10 @@ absl::Status Change(Session& session, const std::string& name,
 enum class Kind { kOwn, kShared };
 
 absl::Status CheckKind(Session& session, const std::string& name, Kind wanted) {
-  PODKIT_ASSIGN_OR_RETURN(auto path, session.HomePath({"collections"}));
-  PODKIT_ASSIGN_OR_RETURN(std::string body, session.Call({.path = std::move(path)}));
-  PODKIT_ASSIGN_OR_RETURN(
-      const auto collections,
-      servers::FromJsonMember<std::vector<CollectionInfo>>("collections", body));
-  const auto found = std::ranges::find(collections, name, &CollectionInfo::name);
-  if (found == collections.end()) return absl::OkStatus();  // The removal says so.
-  const bool own = found->owner_uid == found->viewer_uid;
+  PODKIT_ASSIGN_OR_RETURN(auto path, session.CollectionPath(name, {}));
+  PODKIT_ASSIGN_OR_RETURN(const auto info,
+                          session.Fetch<CollectionInfo>({.path = std::move(path)}));
+  const bool own = info.owner_uid == info.viewer_uid;
   if (own == (wanted == Kind::kOwn)) return absl::OkStatus();
   return absl::FailedPreconditionError(
       own ? fmt::format("'{}' is an own collection, which is not left: 'podctl delete-collection' "
@@ -89,7 +84,7 @@ absl::Status CheckKind(Session& session, const std::string& name, Kind wanted) {
                         name)
           : fmt::format("'{}' belongs to '{}', who shares it: 'podctl leave' takes it out of this "
                         "home",
-                        name, found->owner_uid));
+                        name, info.owner_uid));
 }
 
 absl::Status Remove(Session& session, const std::string& name, Kind kind) {
