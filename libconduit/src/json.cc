@@ -16,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "common/byte_order_mark.h"
+#include "common/status_macros.h"
 #include "fmt/format.h"
 
 namespace podkit::conduit {
@@ -166,9 +167,7 @@ absl::StatusOr<JsonDocument> JsonDocument::Parse(std::string text, const JsonLim
     return absl::ResourceExhaustedError(fmt::format(
         "JSON of {} bytes is larger than the limit of {} bytes", text.size(), max_bytes));
   }
-  if (text.starts_with(kByteOrderMark)) {
-    return absl::InvalidArgumentError(fmt::format("JSON {}", kByteOrderMarkFault));
-  }
+  PODKIT_RETURN_IF_ERROR(RefuseByteOrderMark(text, "JSON"));
   auto tree = std::make_unique<Tree>();
   const size_t size = text.size();
   tree->text = std::move(text);

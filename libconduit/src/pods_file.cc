@@ -62,9 +62,7 @@ std::string BesideFile(const std::string& path, const std::string& name) {
 absl::StatusOr<std::string> ReadKey(const std::string& path) {
   PODKIT_ASSIGN_OR_RETURN(std::string key,
                           ReadFile(path, {.max_bytes = kMaxKeyFileBytes, .owner_only = true}));
-  if (key.starts_with(kByteOrderMark)) {
-    return absl::InvalidArgumentError(fmt::format("'{}' {}", path, kByteOrderMarkFault));
-  }
+  PODKIT_RETURN_IF_ERROR(RefuseByteOrderMark(key, fmt::format("'{}'", path)));
   if (key.ends_with('\n')) key.pop_back();
   if (key.ends_with('\r')) key.pop_back();
   return key;
@@ -80,12 +78,9 @@ absl::StatusOr<Pod> ReadEntry(const std::string& path, std::string_view own_id,
           .acts_for_any_user = entry.acts_for_any_user};
   if (!entry.ca_file.empty()) {
     pod.ca_file = BesideFile(path, entry.ca_file);
-    const auto certificates = ReadFile(pod.ca_file, {});
-    if (!certificates.ok()) return Prefixed("$.ca_file", certificates.status());
-    if (!HoldsCertificates(pod.ca_file)) {
-      return absl::InvalidArgumentError(
-          fmt::format("$.ca_file: '{}' holds no certificate in PEM form", pod.ca_file));
-    }
+    absl::Status status = ReadFile(pod.ca_file, {}).status();
+    if (status.ok()) status = CheckCertificates(pod.ca_file);
+    if (!status.ok()) return Prefixed("$.ca_file", status);
   }
   if (pod.id == own_id) return pod;
   for (size_t i = 0; i < entry.key_files.size(); ++i) {

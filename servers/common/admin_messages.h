@@ -5,12 +5,13 @@
 // Decoding ignores members that it does not know.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -143,12 +144,15 @@ struct MessageEntry {
   }
 };
 
-// "#RRGGBB" or "#RRGGBBAA": what every calendar program shows alike.
-inline bool IsColor(std::string_view text) {
-  const bool long_enough = text.size() == 7 || text.size() == 9;
-  return long_enough && text.front() == '#' && std::ranges::all_of(text.substr(1), [](char c) {
-           return std::isxdigit(static_cast<unsigned char>(c)) != 0;
-         });
+// What is wrong with a color, which is "#RRGGBB" or "#RRGGBBAA", for every calendar program shows
+// these alike, or nothing, to take away what was there; empty if all is well.
+inline std::string ColorFault(const std::string& text) {
+  const bool right_size = text.size() == 7 || text.size() == 9;
+  const bool is_color =
+      right_size && text.front() == '#' && std::all_of(text.begin() + 1, text.end(), [](char c) {
+        return std::isxdigit(static_cast<unsigned char>(c)) != 0;
+      });
+  return text.empty() || is_color ? "" : fmt::format("'{}' is not #RRGGBB or #RRGGBBAA", text);
 }
 
 struct NewCollection {

@@ -124,9 +124,7 @@ absl::StatusOr<std::string> ReadSecret(const std::string& path) {
         fmt::format("'{}' is open to other users: chmod 600 it, or make a new one", path));
   }
   PODKIT_ASSIGN_OR_RETURN(const std::string text, ReadAll(path, file.get(), kMaxSecretBytes));
-  if (text.starts_with(kByteOrderMark)) {
-    return absl::InvalidArgumentError(fmt::format("'{}' {}", path, kByteOrderMarkFault));
-  }
+  PODKIT_RETURN_IF_ERROR(RefuseByteOrderMark(text, fmt::format("'{}'", path)));
   const std::string_view secret = TrimSpace(text);
   if (secret.size() < kMinSecretBytes) {
     return absl::InvalidArgumentError(

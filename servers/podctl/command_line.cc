@@ -89,13 +89,6 @@ std::string TextFault(const std::string& text) {
   return conduit::IsUtf8(text) ? "" : fmt::format("'{}' is not UTF-8", Printable(text));
 }
 
-// A color is "#RRGGBB" or "#RRGGBBAA"; none takes away what was there.
-std::string ColorFault(const std::string& text) {
-  return text.empty() || servers::IsColor(text)
-             ? ""
-             : fmt::format("'{}' is not #RRGGBB or #RRGGBBAA", text);
-}
-
 std::string NameFault(const std::string& name) {
   const bool fault = name.empty() || name == "." || name == "..";
   return fault ? fmt::format("'{}' is no name", name) : "";
@@ -105,7 +98,7 @@ std::string NameFault(const std::string& name) {
 void RefuseSenselessValues(CLI::App* app) {
   for (CLI::Option* const option : app->get_options()) {
     if (!IsPath(*option)) option->check(CLI::Validator(TextFault, ""));
-    if (option->get_type_name() == "COLOR") option->check(CLI::Validator(ColorFault, ""));
+    if (option->get_type_name() == "COLOR") option->check(CLI::Validator(servers::ColorFault, ""));
     if (MayBeEmpty(*option)) continue;
     const bool positional = option->get_positional();
     if (!positional || !IsName(*option)) {
@@ -199,9 +192,12 @@ absl::Status CommandLine::ParseAndRun(const std::vector<std::string>& arguments)
 int CommandLine::Main(const std::vector<std::string>& arguments) {
   absl::Status status = ParseAndRun(arguments);
   const absl::Status written = output_.Flush();
-  const bool told = conduit::ErrorClass(status) == AlreadyReported::kClass;
-  if (!written.ok() && (status.ok() || told)) status = written;
-  if (!status.ok() && conduit::ErrorClass(status) != AlreadyReported::kClass) {
+  bool told = status.ok() || conduit::ErrorClass(status) == AlreadyReported::kClass;
+  if (told && !written.ok()) {
+    status = written;
+    told = false;
+  }
+  if (!told) {
     const std::string text = globals_.json ? servers::ErrorJson(status)
                                            : "podctl: " + Printable(std::string(status.message()));
     fmt::print(stderr, "{}\n", text);

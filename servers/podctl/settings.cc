@@ -101,9 +101,7 @@ absl::StatusOr<Settings> LoadSettings(const std::string& path) {
 absl::Status CheckCaFile(std::string_view kind, const std::string& id, const std::string& file) {
   if (file.empty()) return absl::OkStatus();
   absl::Status status = servers::ReadFile(file, kMaxPemBytes).status();
-  if (status.ok() && !HoldsCertificates(file)) {
-    status = absl::InvalidArgumentError(fmt::format("'{}' holds no certificate in PEM form", file));
-  }
+  if (status.ok()) status = CheckCertificates(file);
   if (status.ok()) return status;
   return Usage(fmt::format("{} '{}': ca_file: {}", kind, id, std::string(status.message())));
 }

@@ -191,10 +191,9 @@ AdminAnswer ListCollections(const AdminCall& call) {
 
 // A store takes any text for a color, because clients send what they like; people do not.
 absl::Status CheckColor(const store::CollectionProperties& properties) {
-  const std::string color = properties.color.value_or("");
-  if (color.empty() || IsColor(color)) return absl::OkStatus();
-  return store::MakeError(store::InvalidRequest{},
-                          fmt::format("color: '{}' is not #RRGGBB or #RRGGBBAA", color));
+  const std::string fault = ColorFault(properties.color.value_or(""));
+  if (fault.empty()) return absl::OkStatus();
+  return store::MakeError(store::InvalidRequest{}, fmt::format("color: {}", fault));
 }
 
 AdminAnswer CreateCollection(const AdminCall& call) {
